@@ -1,0 +1,23 @@
+//! Immutable blocks on one disk.
+//!
+//! A [`Block`] is up to 1 MiB of bytes plus the names of the blocks it refers to (its links). Its [`Name`] is the BLAKE3 hash
+//! of both, so equal content has equal names everywhere and whoever holds a name can check what it gets for it.
+//!
+//! [`Blocks`] is the port: `tree`, `volume` and `mirror` know nothing else of where blocks lie. [`Store`] is the service behind
+//! it on a real disk: one append-only log of segments, an index derived from it, and the records (journal intents and roots)
+//! that the layers above need to find their state again.
+//!
+//! What this crate deliberately does not know: trees, files, volumes. It knows links, because a link is what keeps a block
+//! alive, what a copy must bring along, and what a replica without the key can still follow.
+
+mod block;
+mod blocks;
+mod disk;
+mod error;
+mod name;
+
+pub use block::{Block, LINKS_MAX, BODY_BYTES_MAX};
+pub use blocks::{Blocks, MemoryBlocks};
+pub use disk::{Disk, DiskFile, Space};
+pub use error::{Error, Result};
+pub use name::Name;
