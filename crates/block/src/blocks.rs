@@ -44,12 +44,19 @@ impl MemoryBlocks {
 
 impl Blocks for MemoryBlocks {
     fn get(&self, name: &Name) -> Result<Block> {
-        self.blocks.read().get(name).cloned().ok_or(Error::Missing { name: *name })
+        self.blocks
+            .read()
+            .get(name)
+            .cloned()
+            .ok_or(Error::Missing { name: *name })
     }
 
     fn put(&self, block: &Block) -> Result<Name> {
         let name = block.name();
-        self.blocks.write().entry(name).or_insert_with(|| block.clone());
+        self.blocks
+            .write()
+            .entry(name)
+            .or_insert_with(|| block.clone());
         Ok(name)
     }
 

@@ -36,7 +36,9 @@ pub enum Error {
     },
 
     /// The directory holds something else than a store.
-    #[error("{path} is not a Pantala store ({why}); give an empty directory or one that `pantala up` made")]
+    #[error(
+        "{path} is not a Pantala store ({why}); give an empty directory or one that `pantala up` made"
+    )]
     NotAStore {
         /// The directory.
         path: String,
@@ -45,7 +47,9 @@ pub enum Error {
     },
 
     /// The store was written by a newer version.
-    #[error("the store {path} has format {found}, this pantala reads up to {supported}; use a newer pantala")]
+    #[error(
+        "the store {path} has format {found}, this pantala reads up to {supported}; use a newer pantala"
+    )]
     NewerVersion {
         /// The store's directory.
         path: String,
@@ -56,7 +60,9 @@ pub enum Error {
     },
 
     /// Another process has the store open.
-    #[error("the store {path} is open in another process; stop it with `pantala down --store {path}`")]
+    #[error(
+        "the store {path} is open in another process; stop it with `pantala down --store {path}`"
+    )]
     Locked {
         /// The store's directory.
         path: String,

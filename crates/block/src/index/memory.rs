@@ -1,0 +1,68 @@
+//! An index in memory: for simulated disks, whose crash tests also ask what happens when no index survives.
+
+use super::{Index, IndexState, IndexUpdate, Location, Totals};
+use crate::{Name, Position, Result, StoreId};
+use parking_lot::RwLock;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// An index that dies with the process. Clones share one content, so a test can open a store again with the index it had.
+#[derive(Clone, Default)]
+pub struct MemoryIndex {
+    content: Arc<RwLock<Content>>,
+}
+
+#[derive(Clone, Default)]
+struct Content {
+    store: Option<StoreId>,
+    entries: HashMap<Name, Location>,
+    roots: BTreeMap<u64, Position>,
+    watermark: Position,
+    totals: Totals,
+}
+
+impl MemoryIndex {
+    /// A copy that goes its own way from now on.
+    pub fn snapshot(&self) -> Self {
+        Self {
+            content: Arc::new(RwLock::new(self.content.read().clone())),
+        }
+    }
+}
+
+impl Index for MemoryIndex {
+    fn get(&self, name: &Name) -> Result<Option<Location>> {
+        Ok(self.content.read().entries.get(name).copied())
+    }
+
+    fn state(&self) -> Result<Option<IndexState>> {
+        let content = self.content.read();
+        Ok(content.store.map(|store| IndexState {
+            store,
+            watermark: content.watermark,
+            roots: content
+                .roots
+                .iter()
+                .map(|(stream, position)| (*stream, *position))
+                .collect(),
+            totals: content.totals,
+        }))
+    }
+
+    fn apply(&self, update: &IndexUpdate) -> Result<()> {
+        let mut content = self.content.write();
+        content.entries.extend(update.entries.iter().copied());
+        content.roots.extend(update.roots.iter().copied());
+        content.watermark = update.watermark;
+        content.totals = update.totals;
+        Ok(())
+    }
+
+    fn reset(&self, store: StoreId) -> Result<()> {
+        *self.content.write() = Content {
+            store: Some(store),
+            ..Content::default()
+        };
+        Ok(())
+    }
+}

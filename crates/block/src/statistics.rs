@@ -1,0 +1,36 @@
+//! What a store says about itself.
+
+/// Figures of a store, since it was made unless they say otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Segments of the log.
+    pub segments: u64,
+    /// Bytes of the log's frames and segment headers, the padding between them included.
+    pub log_bytes: u64,
+    /// Blocks in the log; one that two threads put at the same moment may count twice.
+    pub blocks: u64,
+    /// Bytes of the blocks' links and bodies as they are stored.
+    pub stored_bytes: u64,
+    /// Bytes of the bodies of blocks without links, before compression.
+    pub data_bytes: u64,
+    /// Blocks that were put although they were there, since the store was opened.
+    pub deduplicated: u64,
+    /// Blocks read from the disk since the store was opened.
+    pub reads: u64,
+    /// Frames written since the store was opened.
+    pub writes: u64,
+    /// Rounds of syncing the disk since the store was opened; concurrent callers share one.
+    pub syncs: u64,
+}
+
+/// Whether the store takes writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Ok,
+    /// It does not, until it is opened again: a write or a sync failed, and what the disk holds since then is unknown.
+    ReadOnly {
+        /// The first failure.
+        reason: String,
+    },
+}
