@@ -1,0 +1,64 @@
+//! Nodes behind a cache that is bounded in bytes.
+
+use crate::node::Node;
+use crate::{Error, Result};
+use block::{Block, Blocks, Name};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+
+/// The nodes of every tree of a store. Nodes never change, so a cached one is never stale.
+pub struct Nodes {
+    blocks: Arc<dyn Blocks>,
+    cache: Cache<Name, Arc<Node>, ByMemory>,
+}
+
+#[derive(Clone)]
+struct ByMemory;
+
+impl Weighter<Name, Arc<Node>> for ByMemory {
+    fn weight(&self, _name: &Name, node: &Arc<Node>) -> u64 {
+        node.memory_bytes()
+    }
+}
+
+/// About what a node takes in memory; sizes the cache's table.
+const NODE_MEMORY_BYTES: u64 = 16 << 10;
+
+impl Nodes {
+    /// Nodes over these blocks, of which up to `cache_bytes` stay in memory.
+    pub fn new(blocks: Arc<dyn Blocks>, cache_bytes: u64) -> Arc<Self> {
+        let nodes = (cache_bytes / NODE_MEMORY_BYTES).max(16) as usize;
+        Arc::new(Self { blocks, cache: Cache::with_weighter(nodes, cache_bytes, ByMemory) })
+    }
+
+    /// The blocks that the nodes lie in.
+    pub fn blocks(&self) -> &Arc<dyn Blocks> {
+        &self.blocks
+    }
+
+    /// Bytes that cached nodes take.
+    pub fn cached_bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+
+    pub(crate) fn get(&self, name: &Name) -> Result<Arc<Node>> {
+        if let Some(node) = self.cache.get(name) {
+            return Ok(node);
+        }
+        let block = self.blocks.get(name)?;
+        let node = Arc::new(decode(name, block)?);
+        self.cache.insert(*name, node.clone());
+        Ok(node)
+    }
+
+    pub(crate) fn put(&self, block: Block) -> Result<Name> {
+        let name = self.blocks.put(&block)?;
+        self.cache.insert(name, Arc::new(decode(&name, block)?));
+        Ok(name)
+    }
+}
+
+fn decode(name: &Name, block: Block) -> Result<Node> {
+    Node::decode(block).map_err(|reason| Error::NotANode { name: *name, reason })
+}
