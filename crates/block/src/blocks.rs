@@ -53,10 +53,7 @@ impl Blocks for MemoryBlocks {
 
     fn put(&self, block: &Block) -> Result<Name> {
         let name = block.name();
-        self.blocks
-            .write()
-            .entry(name)
-            .or_insert_with(|| block.clone());
+        self.blocks.write().entry(name).or_insert_with(|| block.clone());
         Ok(name)
     }
 

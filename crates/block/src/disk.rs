@@ -29,6 +29,9 @@ pub trait Disk: Send + Sync {
 
     /// The disk's space.
     fn space(&self) -> io::Result<Space>;
+
+    /// What messages call the place: a path that a user can act on.
+    fn place(&self) -> String;
 }
 
 /// An open file of a [`Disk`].

@@ -36,9 +36,7 @@ pub enum Error {
     },
 
     /// The directory holds something else than a store.
-    #[error(
-        "{path} is not a Pantala store ({why}); give an empty directory or one that `pantala up` made"
-    )]
+    #[error("{path} is not a Pantala store ({why}); give an empty directory or one that `pantala up` made")]
     NotAStore {
         /// The directory.
         path: String,
@@ -47,9 +45,7 @@ pub enum Error {
     },
 
     /// The store was written by a newer version.
-    #[error(
-        "the store {path} has format {found}, this pantala reads up to {supported}; use a newer pantala"
-    )]
+    #[error("the store {path} has format {found}, this pantala reads up to {supported}; use a newer pantala")]
     NewerVersion {
         /// The store's directory.
         path: String,
@@ -60,9 +56,7 @@ pub enum Error {
     },
 
     /// Another process has the store open.
-    #[error(
-        "the store {path} is open in another process; stop it with `pantala down --store {path}`"
-    )]
+    #[error("the store {path} is open in another process; stop it with `pantala down --store {path}`")]
     Locked {
         /// The store's directory.
         path: String,
@@ -87,4 +81,18 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+}
+
+impl Error {
+    /// An operation that the disk refused. A disk without space is [`Error::Full`].
+    pub(crate) fn disk(operation: &'static str, path: &str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Disk {
+                operation,
+                path: path.to_owned(),
+                source: Arc::new(source),
+            },
+        }
+    }
 }

@@ -7,8 +7,10 @@
 //! - Entries, roots, totals and the watermark of one update appear together or not at all, and updates appear in order.
 //! - Every frame below the watermark is in it.
 
+mod fjall;
 mod memory;
 
+pub use fjall::FjallIndex;
 pub use memory::MemoryIndex;
 
 use crate::{Name, Position, Result, StoreId};
@@ -68,7 +70,7 @@ pub struct IndexUpdate {
     pub totals: Totals,
 }
 
-/// Sums over blocks in the log.
+/// Sums over a part of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Frames that hold blocks.
@@ -77,4 +79,6 @@ pub struct Totals {
     pub stored_bytes: u64,
     /// Bodies of blocks without links before compression, in bytes.
     pub data_bytes: u64,
+    /// All frames, those of records and the padding included, in bytes.
+    pub log_bytes: u64,
 }

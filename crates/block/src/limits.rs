@@ -1,4 +1,62 @@
-//! Every limit of the store, with its unit.
+//! Every limit of the store, with its unit. The limits of a block are part of the contract: [`BODY_BYTES_MAX`], [`LINKS_MAX`].
+
+use crate::frame::{FRAME_ALIGNMENT_BYTES, FRAME_HEADER_BYTES};
+use crate::segment_header::SEGMENT_HEADER_BYTES;
+use crate::{BODY_BYTES_MAX, LINKS_MAX, Name};
 
 /// Size of a new segment unless the options say otherwise.
 pub(crate) const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
+
+/// Largest segment. Offsets are 32 bits wide; this leaves room to add to one without overflow.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// Longest payload of a frame: links and body.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = LINKS_MAX * Name::BYTES + BODY_BYTES_MAX;
+
+/// Longest frame.
+pub(crate) const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + PAYLOAD_BYTES_MAX + FRAME_ALIGNMENT_BYTES;
+
+/// Segment files kept open for reading.
+pub(crate) const SEGMENT_FILES_OPEN_MAX: usize = 256;
+
+/// Entries that may wait in memory before they are moved to the index.
+pub(crate) const UNINDEXED_ENTRIES_MAX: usize = 64 << 10;
+
+/// Bytes that the log may run ahead of the index: what recovery reads after a crash.
+pub(crate) const UNINDEXED_BYTES_MAX: u64 = 64 << 20;
+
+/// While one caller moves entries to the index, the others go on until this many times the two limits above.
+pub(crate) const UNINDEXED_OVERRUN_MAX: u64 = 4;
+
+/// Parts of the map of unindexed blocks, each with its own lock.
+pub(crate) const RECENT_SHARDS: usize = 16;
+
+/// Read at once when a segment is scanned for records.
+pub(crate) const SCAN_WINDOW_BYTES: usize = 64 << 10;
+
+/// Read at once when a segment is scanned for everything.
+pub(crate) const RECOVERY_WINDOW_BYTES: usize = 1 << 20;
+
+/// A compressed body must save at least one part in this many.
+pub(crate) const COMPRESSION_GAIN_PARTS: usize = 16;
+
+/// Bodies above this size are compressed only if a sample of them gains.
+pub(crate) const COMPRESSION_SAMPLED_BYTES_MIN: usize = 64 << 10;
+
+/// Length of that sample.
+pub(crate) const COMPRESSION_SAMPLE_BYTES: usize = 8 << 10;
+
+/// Block cache of the index.
+pub(crate) const INDEX_CACHE_BYTES: u64 = 32 << 20;
+
+/// Memtable of the index.
+pub(crate) const INDEX_MEMTABLE_BYTES: u64 = 8 << 20;
+
+/// Write-ahead journals of the index. The least that it allows.
+pub(crate) const INDEX_JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
+/// Threads that compact the index.
+pub(crate) const INDEX_THREADS: usize = 1;
+
+const _: () = assert!(FRAME_BYTES_MAX as u64 + SEGMENT_HEADER_BYTES as u64 <= SEGMENT_BYTES_MAX);
+const _: () = assert!(SEGMENT_BYTES_MAX + FRAME_BYTES_MAX as u64 <= u32::MAX as u64);

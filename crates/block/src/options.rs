@@ -1,5 +1,6 @@
 //! How a store is to behave; none of it changes what is readable.
 
+use crate::StoreId;
 use crate::limits::SEGMENT_BYTES_DEFAULT;
 
 /// Options of a store. They may differ from one opening to the next.
@@ -9,6 +10,8 @@ pub struct StoreOptions {
     pub segment_bytes: u64,
     /// How bodies are compressed.
     pub compression: Compression,
+    /// The identity of a store that is made; random if not given. A simulation gives one to be repeatable.
+    pub id: Option<StoreId>,
 }
 
 impl Default for StoreOptions {
@@ -16,6 +19,7 @@ impl Default for StoreOptions {
         Self {
             segment_bytes: SEGMENT_BYTES_DEFAULT,
             compression: Compression::default(),
+            id: None,
         }
     }
 }

@@ -1,100 +1,177 @@
-//! The store (skeleton).
+//! The store: blocks and records in one append-only log on a disk.
+//!
+//! Invariants:
+//! - A name is in the index only if its frame is durable. Blocks that are not wait in `recent`.
+//! - A block is in `recent`, or in the index, or in both, from when it was written on; never in neither.
+//! - Content that is there is not written again. Two threads that put the same new block at the same moment may both write it.
+//! - What is read is compared with the checksum of the bytes as stored, and a block also with its name.
 
-use crate::{
-    Block, Blocks, Disk, Health, Index, Name, Position, Record, Result, Space, Statistics, StoreId,
-    StoreOptions, StoredRecord,
-};
-use std::path::Path;
+mod get;
+mod index_flush;
+mod put;
+mod records;
+
+use crate::layout::{self, Survey};
+use crate::log::Log;
+use crate::recent::Recent;
+use crate::recovery::{Progress, Recovered, recover};
+use crate::roots::Roots;
+use crate::segments::Segments;
+use crate::{Block, directory::DirectoryLock};
+use crate::{Blocks, Disk, Error, Health, Index, Name, Position, Result, Space, Statistics, StoreId, StoreOptions};
+use index_flush::Indexed;
+use parking_lot::Mutex;
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Blocks and records in one append-only log on a disk.
-pub struct Store {}
-
-/// What to do when a directory holds no store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenMode {
-    /// Make one, if the directory is empty or not there.
-    Create,
-    /// Fail.
-    MustExist,
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    options: StoreOptions,
+    segments: Arc<Segments>,
+    log: Log,
+    index: Box<dyn Index>,
+    recent: Recent,
+    roots: Roots,
+    indexed: Indexed,
+    reads: AtomicU64,
+    deduplicated: AtomicU64,
+    lock: Mutex<Option<DirectoryLock>>,
 }
 
-#[allow(unused_variables)]
 impl Store {
-    /// Makes a store on a disk that is empty.
-    pub fn create(
+    /// Makes a store on a disk that is empty. [`Error::NotAStore`] if it is not, and then nothing is changed.
+    pub fn create(disk: Arc<dyn Disk>, index: Box<dyn Index>, options: StoreOptions) -> Result<Self> {
+        if layout::survey(&*disk)? != Survey::Empty {
+            return Err(not_a_store(&*disk, "it is not empty"));
+        }
+        let store = options.id.map_or_else(random_id, Ok)?;
+        layout::make(&*disk, store)?;
+        index.reset(store)?;
+        Self::recover(disk, store, index, options, &mut |_, _| {})
+    }
+
+    /// Opens the store on a disk, after putting in order what a crash may have left. [`Error::NotAStore`] if there is none;
+    /// [`Error::Corrupt`] if the log is damaged where the index does not reach.
+    pub fn open(disk: Arc<dyn Disk>, index: Box<dyn Index>, options: StoreOptions) -> Result<Self> {
+        Self::open_with_progress(disk, index, options, &mut |_, _| {})
+    }
+
+    pub(crate) fn open_with_progress(
         disk: Arc<dyn Disk>,
         index: Box<dyn Index>,
         options: StoreOptions,
+        progress: Progress<'_>,
     ) -> Result<Self> {
-        todo!()
+        let store = match layout::survey(&*disk)? {
+            Survey::Store(store) => store,
+            Survey::Empty => return Err(not_a_store(&*disk, "it is empty")),
+            Survey::Other(why) => return Err(not_a_store(&*disk, &why)),
+        };
+        layout::make(&*disk, store)?;
+        Self::recover(disk, store, index, options, progress)
     }
-    /// Opens the store on a disk; whatever a crash left is put in order first.
-    pub fn open(disk: Arc<dyn Disk>, index: Box<dyn Index>, options: StoreOptions) -> Result<Self> {
-        todo!()
+
+    fn recover(
+        disk: Arc<dyn Disk>,
+        store: StoreId,
+        index: Box<dyn Index>,
+        options: StoreOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self> {
+        let segments = Arc::new(Segments::new(disk.clone(), store)?);
+        let Recovered { log, indexed } = recover(segments.clone(), &*index, &options, progress)?;
+        Ok(Self {
+            disk,
+            options,
+            segments,
+            log,
+            index,
+            recent: Recent::default(),
+            roots: Roots::new(indexed.roots),
+            indexed: Indexed::new(indexed.watermark, indexed.totals),
+            reads: AtomicU64::new(0),
+            deduplicated: AtomicU64::new(0),
+            lock: Mutex::new(None),
+        })
     }
-    /// Opens or makes the store in a directory of this machine.
-    pub fn open_directory(path: &Path, options: StoreOptions, mode: OpenMode) -> Result<Self> {
-        todo!()
+
+    /// Keeps a directory's lock for as long as the store lives.
+    pub(crate) fn hold(&self, lock: DirectoryLock) {
+        *self.lock.lock() = Some(lock);
     }
-    /// Appends a record. It is durable after the next sync.
-    pub fn append(&self, record: &Record) -> Result<Position> {
-        todo!()
-    }
-    /// The newest root of a stream.
-    pub fn latest_root(&self, stream: u64) -> Result<Option<StoredRecord>> {
-        todo!()
-    }
-    /// The streams that have a root, in order.
-    pub fn streams(&self) -> Vec<u64> {
-        todo!()
-    }
-    /// Shows the records from a position on, in log order, up to where the log ended when the call began.
-    pub fn records_from(
-        &self,
-        from: Position,
-        visit: &mut dyn FnMut(StoredRecord) -> Result<()>,
-    ) -> Result<()> {
-        todo!()
-    }
+
     /// The log's head: everything appended before lies below it.
     pub fn position(&self) -> Position {
-        todo!()
+        self.log.head().position
     }
-    /// Moves what is durable into the index.
-    pub fn flush_index(&self) -> Result<()> {
-        todo!()
-    }
+
     /// Figures of the store.
     pub fn statistics(&self) -> Statistics {
-        todo!()
+        let mut totals = self.indexed.totals();
+        self.recent.add_to(&mut totals);
+        Statistics {
+            segments: self.segments.count() as u64,
+            log_bytes: self.log.head().log_bytes,
+            blocks: totals.blocks,
+            stored_bytes: totals.stored_bytes,
+            data_bytes: totals.data_bytes,
+            deduplicated: self.deduplicated.load(Ordering::Relaxed),
+            reads: self.reads.load(Ordering::Relaxed),
+            writes: self.log.writes(),
+            syncs: self.log.syncs(),
+        }
     }
+
     /// Space of the disk.
     pub fn space(&self) -> Result<Space> {
-        todo!()
+        self.disk
+            .space()
+            .map_err(|source| Error::disk("measure", &self.disk.place(), source))
     }
+
     /// The store's identity.
     pub fn id(&self) -> StoreId {
-        todo!()
+        self.segments.store()
     }
+
     /// Whether the store takes writes.
     pub fn health(&self) -> Health {
-        todo!()
+        self.log.health()
     }
 }
 
-#[allow(unused_variables)]
 impl Blocks for Store {
     fn get(&self, name: &Name) -> Result<Block> {
-        todo!()
+        self.read_block(name)
     }
+
     fn put(&self, block: &Block) -> Result<Name> {
-        todo!()
+        self.write_block(block)
     }
+
     fn contains(&self, name: &Name) -> Result<bool> {
-        todo!()
+        Ok(self.recent.get(name).is_some() || self.index.contains(name)?)
     }
+
     fn sync(&self) -> Result<()> {
-        todo!()
+        self.log.sync()
     }
+}
+
+fn not_a_store(disk: &dyn Disk, why: &str) -> Error {
+    Error::NotAStore {
+        path: disk.place(),
+        why: why.to_owned(),
+    }
+}
+
+fn random_id() -> Result<StoreId> {
+    let source = "/dev/urandom";
+    let mut bytes = [0; StoreId::BYTES];
+    let read = File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|error| Error::disk("read", source, error))?;
+    Ok(StoreId::from_bytes(bytes))
 }

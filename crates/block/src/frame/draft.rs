@@ -1,0 +1,106 @@
+//! A frame before it has a place: hashed, compressed and summed up outside any lock.
+
+use super::codec::Codec;
+use super::header::frame_bytes;
+use super::{FRAME_ALIGNMENT_BYTES, FrameHeader, Subject};
+use crate::checksum::{Salt, checksum};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::{BODY_BYTES_MAX, Block, Compression, DiskFile, Error, LINKS_MAX, Name, Position, Record, Result};
+use std::borrow::Cow;
+use std::io::{self, IoSlice};
+use zerocopy::IntoBytes;
+
+const PADDING: [u8; FRAME_ALIGNMENT_BYTES] = [0; FRAME_ALIGNMENT_BYTES];
+
+const _: () = assert!(FRAME_BYTES_MAX < u32::MAX as usize);
+
+/// A frame that only lacks its position.
+pub(crate) struct Draft<'a> {
+    header: FrameHeader,
+    links: &'a [Name],
+    body: Cow<'a, [u8]>,
+}
+
+impl<'a> Draft<'a> {
+    /// A frame for a block.
+    pub(crate) fn block(name: Name, block: &'a Block, compression: Compression) -> Result<Self> {
+        Self::new(Subject::Block(name), &block.links, &block.body, compression)
+    }
+
+    /// A frame for a record.
+    pub(crate) fn record(record: &'a Record, compression: Compression) -> Result<Self> {
+        let subject = Subject::Record {
+            kind: record.kind,
+            stream: record.stream,
+            durable: Position::START,
+        };
+        Self::new(subject, &record.links, &record.body, compression)
+    }
+
+    fn new(subject: Subject, links: &'a [Name], body: &'a [u8], compression: Compression) -> Result<Self> {
+        check_limits(links, body)?;
+        let (codec, stored) = Codec::compress(body, compression);
+        let header = FrameHeader {
+            subject,
+            codec,
+            payload_bytes: (size_of_val(links) + stored.len()) as u32,
+            body_bytes: body.len() as u32,
+            link_count: links.len() as u32,
+            payload_checksum: checksum(&[links.as_bytes(), &stored]),
+        };
+        Ok(Self {
+            header,
+            links,
+            body: stored,
+        })
+    }
+
+    /// The header, but for what is known only when the frame is written.
+    pub(crate) fn header(&self) -> &FrameHeader {
+        &self.header
+    }
+
+    /// Length of the frame in the log.
+    pub(crate) fn frame_bytes(&self) -> u32 {
+        frame_bytes(self.header.payload_bytes)
+    }
+
+    /// Writes the frame to its place. `durable` is the position below which everything is durable now.
+    pub(crate) fn write(&self, file: &dyn DiskFile, salt: Salt, durable: Position) -> io::Result<()> {
+        let header = self.header_at(durable).encode(salt);
+        let padding = (self.frame_bytes() as usize - header.len()) - self.header.payload_bytes as usize;
+        let slices = [
+            IoSlice::new(&header),
+            IoSlice::new(self.links.as_bytes()),
+            IoSlice::new(&self.body),
+            IoSlice::new(&PADDING[..padding]),
+        ];
+        file.write_at(&slices, salt.position.offset() as u64)
+    }
+
+    fn header_at(&self, durable: Position) -> FrameHeader {
+        match self.header.subject {
+            Subject::Block(_) => self.header,
+            Subject::Record { kind, stream, .. } => FrameHeader {
+                subject: Subject::Record { kind, stream, durable },
+                ..self.header
+            },
+        }
+    }
+}
+
+fn check_limits(links: &[Name], body: &[u8]) -> Result<()> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Error::TooLarge {
+            what: "the body of a block in bytes",
+            limit: BODY_BYTES_MAX as u64,
+        });
+    }
+    if links.len() > LINKS_MAX {
+        return Err(Error::TooLarge {
+            what: "the number of links of a block",
+            limit: LINKS_MAX as u64,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The index on a real disk: an LSM tree (fjall) with little memory.
+//!
+//! fjall's batches are atomic over its keyspaces, and a batch is durable when `apply` returns. So the state can neither
+//! run ahead of the entries nor lag behind them.
+
+use super::{Index, IndexState, IndexUpdate, Location, Totals};
+use crate::limits::{INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS};
+use crate::{Error, Name, Position, Result, StoreId};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use std::io;
+use std::path::Path;
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+const STATE_KEY: &[u8] = b"state";
+
+/// An index in a folder.
+pub struct FjallIndex {
+    path: String,
+    database: Database,
+    blocks: Keyspace,
+    roots: Keyspace,
+    state: Keyspace,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct RawLocation {
+    position: U64,
+    payload_bytes: U32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct RawState {
+    store: [u8; StoreId::BYTES],
+    watermark: U64,
+    blocks: U64,
+    stored_bytes: U64,
+    data_bytes: U64,
+    log_bytes: U64,
+}
+
+impl FjallIndex {
+    /// Opens the index in a folder, or makes one there.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_database(path).map_err(|error| failed("open", path, error))
+    }
+
+    /// Opens the index in a folder; one that is damaged gives way to a new one, which the store fills from its log.
+    pub fn open_or_renew(path: &Path) -> Result<Self> {
+        match Self::open_database(path) {
+            Err(error) if is_damage(&error) => {
+                tracing::warn!(%error, path = %path.display(), "the index is damaged and is made again from the segments");
+                Self::renew(path)
+            }
+            result => result.map_err(|error| failed("open", path, error)),
+        }
+    }
+
+    /// Removes the index in a folder and makes an empty one.
+    pub fn renew(path: &Path) -> Result<Self> {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::disk("remove", &path.display().to_string(), error));
+            }
+            _ => Self::open(path),
+        }
+    }
+
+    fn open_database(path: &Path) -> fjall::Result<Self> {
+        let database = Database::builder(path)
+            .cache_size(INDEX_CACHE_BYTES)
+            .max_journaling_size(INDEX_JOURNAL_BYTES_MAX)
+            .worker_threads(INDEX_THREADS)
+            .open()?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(INDEX_MEMTABLE_BYTES);
+        let blocks = database.keyspace("blocks", options)?;
+        let roots = database.keyspace("roots", options)?;
+        let state = database.keyspace("state", options)?;
+        Ok(Self {
+            path: path.display().to_string(),
+            database,
+            blocks,
+            roots,
+            state,
+        })
+    }
+
+    fn failed(&self, operation: &'static str) -> impl Fn(fjall::Error) -> Error + '_ {
+        move |error| failed(operation, Path::new(&self.path), error)
+    }
+
+    fn damaged(&self) -> Error {
+        Error::Corrupt {
+            what: format!("the index {} holds a value of the wrong length", self.path),
+        }
+    }
+
+    fn read_roots(&self) -> Result<Vec<(u64, Position)>> {
+        self.roots.iter().map(|entry| self.read_root(entry)).collect()
+    }
+
+    fn read_root(&self, entry: fjall::Guard) -> Result<(u64, Position)> {
+        let (key, value) = entry.into_inner().map_err(self.failed("read"))?;
+        let stream = U64::read_from_bytes(&key).map_err(|_| self.damaged())?;
+        let position = U64::read_from_bytes(&value).map_err(|_| self.damaged())?;
+        Ok((stream.get(), Position::from_u64(position.get())))
+    }
+}
+
+impl Index for FjallIndex {
+    fn get(&self, name: &Name) -> Result<Option<Location>> {
+        let Some(value) = self.blocks.get(name.as_bytes()).map_err(self.failed("read"))? else {
+            return Ok(None);
+        };
+        let raw = RawLocation::read_from_bytes(&value).map_err(|_| self.damaged())?;
+        let position = Position::from_u64(raw.position.get());
+        Ok(Some(Location {
+            position,
+            payload_bytes: raw.payload_bytes.get(),
+        }))
+    }
+
+    fn contains(&self, name: &Name) -> Result<bool> {
+        self.blocks.contains_key(name.as_bytes()).map_err(self.failed("read"))
+    }
+
+    fn state(&self) -> Result<Option<IndexState>> {
+        let Some(value) = self.state.get(STATE_KEY).map_err(self.failed("read"))? else {
+            return Ok(None);
+        };
+        let raw = RawState::read_from_bytes(&value).map_err(|_| self.damaged())?;
+        let totals = Totals {
+            blocks: raw.blocks.get(),
+            stored_bytes: raw.stored_bytes.get(),
+            data_bytes: raw.data_bytes.get(),
+            log_bytes: raw.log_bytes.get(),
+        };
+        let store = StoreId::from_bytes(raw.store);
+        let watermark = Position::from_u64(raw.watermark.get());
+        Ok(Some(IndexState {
+            store,
+            watermark,
+            roots: self.read_roots()?,
+            totals,
+        }))
+    }
+
+    fn apply(&self, update: &IndexUpdate) -> Result<()> {
+        let Some(IndexState { store, .. }) = self.state()? else {
+            return Err(self.damaged());
+        };
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        for (name, location) in &update.entries {
+            batch.insert(&self.blocks, &name.as_bytes()[..], encode_location(location).as_bytes());
+        }
+        for (stream, position) in &update.roots {
+            batch.insert(&self.roots, stream.to_le_bytes(), position.to_u64().to_le_bytes());
+        }
+        batch.insert(
+            &self.state,
+            STATE_KEY,
+            encode_state(store, update.watermark, &update.totals).as_bytes(),
+        );
+        batch.commit().map_err(self.failed("write"))
+    }
+
+    /// The state goes first and comes back last: a crash in between leaves an index that belongs to no store.
+    fn reset(&self, store: StoreId) -> Result<()> {
+        self.state.remove(STATE_KEY).map_err(self.failed("write"))?;
+        self.database
+            .persist(PersistMode::SyncData)
+            .map_err(self.failed("write"))?;
+        self.blocks.clear().map_err(self.failed("clear"))?;
+        self.roots.clear().map_err(self.failed("clear"))?;
+        let state = encode_state(store, Position::START, &Totals::default());
+        self.state
+            .insert(STATE_KEY, state.as_bytes())
+            .map_err(self.failed("write"))?;
+        self.database
+            .persist(PersistMode::SyncData)
+            .map_err(self.failed("write"))
+    }
+}
+
+fn encode_location(location: &Location) -> RawLocation {
+    RawLocation {
+        position: location.position.to_u64().into(),
+        payload_bytes: location.payload_bytes.into(),
+    }
+}
+
+fn encode_state(store: StoreId, watermark: Position, totals: &Totals) -> RawState {
+    RawState {
+        store: *store.as_bytes(),
+        watermark: watermark.to_u64().into(),
+        blocks: totals.blocks.into(),
+        stored_bytes: totals.stored_bytes.into(),
+        data_bytes: totals.data_bytes.into(),
+        log_bytes: totals.log_bytes.into(),
+    }
+}
+
+/// Whether an index cannot be opened because of what is in it, and not because of the disk or its user.
+fn is_damage(error: &fjall::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => !matches!(
+            error.kind(),
+            PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
+        ),
+        fjall::Error::Locked => false,
+        _ => true,
+    }
+}
+
+fn failed(operation: &'static str, path: &Path, error: fjall::Error) -> Error {
+    let source = match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error,
+        error => io::Error::other(error),
+    };
+    Error::disk(operation, &path.display().to_string(), source)
+}

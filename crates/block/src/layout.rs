@@ -1,0 +1,114 @@
+//! What a store's directory holds: `store` (the superblock), `segments/`, `index/`, `lock`.
+
+use crate::segments::{self, SEGMENTS_FOLDER};
+use crate::superblock::{self, SUPERBLOCK_BYTES};
+use crate::{Disk, Error, Result, StoreId};
+use std::io::{self, ErrorKind, IoSlice};
+
+/// The superblock's file.
+const SUPERBLOCK_FILE: &str = "store";
+
+/// The superblock while it is written.
+const SUPERBLOCK_FILE_NEW: &str = "store.new";
+
+/// The file that a process locks while it has the store open.
+pub(crate) const LOCK_FILE: &str = "lock";
+
+/// The folder of the index.
+pub(crate) const INDEX_FOLDER: &str = "index";
+
+/// What lies on a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Survey {
+    /// Nothing, or what a crash left of making a store.
+    Empty,
+    /// A store.
+    Store(StoreId),
+    /// Something else; why it is taken for that.
+    Other(String),
+}
+
+/// Looks what lies on a disk, and changes nothing.
+pub(crate) fn survey(disk: &dyn Disk) -> Result<Survey> {
+    let names = disk
+        .list("")
+        .map_err(|source| Error::disk("list", &disk.place(), source))?;
+    if let Some(store) = store_of(disk, &names)? {
+        return Ok(Survey::Store(store));
+    }
+    let ours = [SUPERBLOCK_FILE_NEW, LOCK_FILE, INDEX_FOLDER, SEGMENTS_FOLDER];
+    match names.iter().find(|name| !ours.contains(&name.as_str())) {
+        Some(name) if name == SUPERBLOCK_FILE => Ok(Survey::Other("its file `store` is not one of a store".to_owned())),
+        Some(name) => Ok(Survey::Other(format!("it holds {name}"))),
+        None => survey_without_superblock(disk),
+    }
+}
+
+/// Makes the layout of a new store, or what is missing of an old one.
+pub(crate) fn make(disk: &dyn Disk, store: StoreId) -> Result<()> {
+    let failed = |source| Error::disk("make a store in", &disk.place(), source);
+    disk.create_folder(SEGMENTS_FOLDER).map_err(failed)?;
+    if read_superblock(disk)? != Some(store) {
+        write_superblock(disk, store).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The store that a disk holds, if any.
+fn store_of(disk: &dyn Disk, names: &[String]) -> Result<Option<StoreId>> {
+    if names.iter().any(|name| name == SUPERBLOCK_FILE)
+        && let Some(store) = read_superblock(disk)?
+    {
+        return Ok(Some(store));
+    }
+    if names.iter().any(|name| name == SEGMENTS_FOLDER) {
+        store_of_segments(disk)
+    } else {
+        Ok(None)
+    }
+}
+
+fn store_of_segments(disk: &dyn Disk) -> Result<Option<StoreId>> {
+    for number in segments::list(disk)? {
+        if let Some(header) = segments::read_header(disk, number)? {
+            return Ok(Some(header.store));
+        }
+    }
+    Ok(None)
+}
+
+fn survey_without_superblock(disk: &dyn Disk) -> Result<Survey> {
+    let holds_segments = disk.list(SEGMENTS_FOLDER).is_ok_and(|names| !names.is_empty());
+    let why = "it has segments, but neither a superblock nor a segment header is readable";
+    Ok(if holds_segments {
+        Survey::Other(why.to_owned())
+    } else {
+        Survey::Empty
+    })
+}
+
+fn read_superblock(disk: &dyn Disk) -> Result<Option<StoreId>> {
+    let mut bytes = [0; SUPERBLOCK_BYTES];
+    match disk.open(SUPERBLOCK_FILE).and_then(|file| file.read_at(&mut bytes, 0)) {
+        Ok(length) => superblock::decode(&bytes[..length], &disk.place()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::disk(
+            "read",
+            &format!("{}/{SUPERBLOCK_FILE}", disk.place()),
+            error,
+        )),
+    }
+}
+
+/// Written aside and renamed, so that `store` is whole or not there.
+fn write_superblock(disk: &dyn Disk, store: StoreId) -> io::Result<()> {
+    match disk.remove(SUPERBLOCK_FILE_NEW) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = disk.create(SUPERBLOCK_FILE_NEW, SUPERBLOCK_BYTES as u64)?;
+    file.write_at(&[IoSlice::new(&superblock::encode(store))], 0)?;
+    file.sync()?;
+    disk.rename(SUPERBLOCK_FILE_NEW, SUPERBLOCK_FILE)?;
+    disk.sync_folder("")
+}

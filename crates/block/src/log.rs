@@ -1,0 +1,161 @@
+//! The append side of the log: places are given out under a short lock, frames are written outside it, syncs are shared.
+//!
+//! Invariants:
+//! - Everything below `durable` is on the disk, whole.
+//! - A sync covers every frame below the head as it was when the sync was asked for, whoever writes it.
+//! - After a write or a sync has failed, nothing is written or synced again: the kernel may have dropped the pages and would
+//!   report the next sync as a success (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+//! - A full disk is noticed when a segment is made, before any of its bytes is promised to a frame, and poisons nothing.
+
+mod state;
+mod sync;
+
+use crate::checksum::Salt;
+use crate::frame::Draft;
+use crate::segment_file::SegmentFile;
+use crate::segments::Segments;
+use crate::{Error, Health, Position, Result};
+use parking_lot::{Condvar, Mutex};
+use state::State;
+pub(crate) use state::{Head, Mark};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The log's append side.
+pub(crate) struct Log {
+    segments: Arc<Segments>,
+    segment_bytes: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+    writes: AtomicU64,
+    syncs: AtomicU64,
+}
+
+/// A place in the log that a frame may be written to.
+struct Place {
+    file: Arc<SegmentFile>,
+    head: Mark,
+    position: Position,
+    durable: Position,
+}
+
+impl Log {
+    /// A log that goes on at a head. `durable` is below or at it, `next_number` above every segment that ever was.
+    pub(crate) fn new(
+        segments: Arc<Segments>,
+        segment_bytes: u64,
+        head: Head,
+        durable: Mark,
+        next_number: u32,
+    ) -> Self {
+        let state = Mutex::new(State::new(head, durable, next_number));
+        let (changed, writes, syncs) = Default::default();
+        Self {
+            segments,
+            segment_bytes,
+            state,
+            changed,
+            writes,
+            syncs,
+        }
+    }
+
+    /// Writes a frame and returns where, and the head behind it. `written` is called when the frame can be read but no sync
+    /// has counted it yet: whoever it tells of the frame knows of it before it can become durable.
+    pub(crate) fn append(&self, draft: &Draft<'_>, written: impl FnOnce(Position)) -> Result<(Position, Mark)> {
+        let place = self.reserve(draft.frame_bytes())?;
+        let salt = Salt {
+            store: self.segments.store(),
+            position: place.position,
+        };
+        if let Err(error) = draft.write(place.file.file(), salt, place.durable) {
+            return Err(self.fail(Error::disk("write", &place.file.path, error), Some(place.position)));
+        }
+        written(place.position);
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.finish(place.position);
+        Ok((place.position, place.head))
+    }
+
+    /// The head: everything appended lies below it.
+    pub(crate) fn head(&self) -> Mark {
+        self.state.lock().head.mark
+    }
+
+    /// Everything below is durable.
+    pub(crate) fn durable(&self) -> Mark {
+        self.state.lock().durable
+    }
+
+    /// The head, once every frame below it is written.
+    pub(crate) fn settled(&self) -> Position {
+        let mut state = self.state.lock();
+        let head = state.head.mark.position;
+        while state.is_writing_below(head) {
+            self.changed.wait(&mut state);
+        }
+        head
+    }
+
+    /// Frames written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// Rounds of syncing.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// Whether the log takes frames.
+    pub(crate) fn health(&self) -> Health {
+        match &self.state.lock().failure {
+            None => Health::Ok,
+            Some(reason) => Health::ReadOnly { reason: reason.clone() },
+        }
+    }
+
+    /// Takes no more frames, because of an error, which it hands back.
+    pub(crate) fn stop(&self, error: Error) -> Error {
+        self.fail(error, None)
+    }
+
+    fn reserve(&self, bytes: u32) -> Result<Place> {
+        let mut state = self.state.lock();
+        state.check()?;
+        if state.head.room() < bytes {
+            let head = self.roll(&state, bytes);
+            state.next_number += 1;
+            state.go_on_in(head?);
+        }
+        Ok(state.reserve(bytes))
+    }
+
+    /// A new segment behind the head's place, large enough for a frame.
+    fn roll(&self, state: &State, bytes: u32) -> Result<Head> {
+        Head::in_new_segment(
+            &self.segments,
+            self.segment_bytes,
+            bytes,
+            state.next_number,
+            &state.head.mark,
+            state.durable.position,
+        )
+    }
+
+    fn finish(&self, position: Position) {
+        self.state.lock().in_flight.remove(&position);
+        self.changed.notify_all();
+    }
+
+    fn fail(&self, error: Error, position: Option<Position>) -> Error {
+        tracing::error!(%error, "the store is read-only from now on");
+        let mut state = self.state.lock();
+        state.failure.get_or_insert_with(|| error.to_string());
+        if let Some(position) = position {
+            state.in_flight.remove(&position);
+        }
+        self.changed.notify_all();
+        error
+    }
+}

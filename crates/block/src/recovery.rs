@@ -1,0 +1,115 @@
+//! Opening a log: finding its end, and putting in order what a crash left there.
+//!
+//! Invariants:
+//! - Only the part of the log above the index's watermark is read; the time depends on that part alone.
+//! - Nothing is served, and nothing goes into the index, before it is durable: what a crash of the process left in the page
+//!   cache is synced first.
+//! - The log ends before the first frame that is not whole. What lies behind is never read as part of the log again, because the
+//!   segment that follows names the place where its predecessor ended.
+//! - If anything says that the log was durable beyond that end, then this is damage and not a torn tail: the log is left as it is.
+
+mod rest;
+mod walk;
+
+use crate::log::{Head, Log, Mark};
+use crate::segments::Segments;
+use crate::{Error, Index, IndexState, Position, Result, StoreOptions};
+use std::sync::Arc;
+use walk::Walk;
+pub(crate) use walk::entry;
+
+/// Called as a log is read, with the bytes read and the bytes to read.
+pub(crate) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// An opened log, and the index's state, which reaches up to the log's head.
+pub(crate) struct Recovered {
+    /// The log, ready for appends.
+    pub(crate) log: Log,
+    /// The index's state.
+    pub(crate) indexed: IndexState,
+}
+
+/// Opens the log that lies in some segments and brings the index up to its end.
+pub(crate) fn recover(
+    segments: Arc<Segments>,
+    index: &dyn Index,
+    options: &StoreOptions,
+    progress: Progress<'_>,
+) -> Result<Recovered> {
+    let indexed = own_state(index, &segments)?;
+    segments.sync_names()?;
+    let mut walk = Walk::new(&segments, index, indexed, progress)?;
+    let fault = walk.run()?;
+    rest::check_nothing_durable_above(&segments, walk.headers(), walk.position(), fault)?;
+    walk.commit()?;
+    let end = Mark {
+        position: walk.position(),
+        log_bytes: walk.log_bytes(),
+    };
+    let log = go_on(&segments, options.segment_bytes, end, walk.strangers())?;
+    let indexed = own_state(index, &segments)?;
+    Ok(Recovered { log, indexed })
+}
+
+/// The index's state; an index of another store, or of none, starts anew.
+fn own_state(index: &dyn Index, segments: &Segments) -> Result<IndexState> {
+    if let Some(state) = index.state()?
+        && state.store == segments.store()
+    {
+        return Ok(state);
+    }
+    index.reset(segments.store())?;
+    index.state()?.ok_or_else(|| Error::Corrupt {
+        what: "the index has no state after it was reset".to_owned(),
+    })
+}
+
+/// A log that goes on at its end. `strangers` are segments that a crash cut off from it.
+fn go_on(segments: &Arc<Segments>, segment_bytes: u64, end: Mark, strangers: Vec<u32>) -> Result<Log> {
+    let next_number = segments.numbers_from(0).last().map_or(1, |last| last + 1);
+    let is_alone = segments.numbers_from(end.position.segment() + 1).is_empty();
+    remove_all(segments, &strangers)?;
+    if end.position == Position::START {
+        let head = Head::in_new_segment(segments, segment_bytes, 0, next_number, &end, end.position)?;
+        return Ok(Log::new(segments.clone(), segment_bytes, head, end, next_number + 1));
+    }
+    let head = old_head(segments, end, is_alone)?;
+    Ok(Log::new(segments.clone(), segment_bytes, head, end, next_number))
+}
+
+/// The last segment as the head. Where nothing was ever written behind the log's end, the segment is filled further;
+/// otherwise it counts as full and the first append opens another, which needs no space now.
+fn old_head(segments: &Segments, end: Mark, is_alone: bool) -> Result<Head> {
+    let Mark { position, .. } = end;
+    let file = segments.open(position.segment())?;
+    if is_alone && rest::is_blank(&file, position.offset())? {
+        let length = file.length()?.min(u32::MAX as u64) as u32;
+        return Ok(Head {
+            file,
+            mark: end,
+            end: length,
+            is_new: false,
+        });
+    }
+    if let Err(error) = file.truncate(position.offset() as u64) {
+        tracing::warn!(%error, "the space behind the log's end stays reserved");
+    }
+    Ok(Head {
+        file,
+        mark: end,
+        end: position.offset(),
+        is_new: false,
+    })
+}
+
+fn remove_all(segments: &Segments, numbers: &[u32]) -> Result<()> {
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(
+        ?numbers,
+        "removing segments that were begun before a crash and never became part of the log"
+    );
+    numbers.iter().try_for_each(|number| segments.remove(*number))?;
+    segments.sync_names()
+}

@@ -1,0 +1,222 @@
+//! The walk along the log from the index's watermark to the log's end.
+
+use super::Progress;
+use crate::frame::{Fault, FrameHeader, Subject};
+use crate::limits::{RECOVERY_WINDOW_BYTES, UNINDEXED_ENTRIES_MAX};
+use crate::recent::Entry;
+use crate::scan::Scan;
+use crate::segment_file::SegmentFile;
+use crate::segment_header::SegmentHeader;
+use crate::segments::Segments;
+use crate::{Error, Index, IndexState, IndexUpdate, Location, Position, RecordKind, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The headers of segments; `None` where a segment has no valid one.
+pub(super) type Headers = BTreeMap<u32, Option<SegmentHeader>>;
+
+/// A walk along the log.
+pub(super) struct Walk<'a> {
+    segments: &'a Segments,
+    index: &'a dyn Index,
+    progress: Progress<'a>,
+    headers: Headers,
+    visited: BTreeSet<u32>,
+    position: Position,
+    committed: Position,
+    update: IndexUpdate,
+    bytes_done: u64,
+    bytes_total: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that begins at the watermark of an index.
+    pub(super) fn new(
+        segments: &'a Segments,
+        index: &'a dyn Index,
+        indexed: IndexState,
+        progress: Progress<'a>,
+    ) -> Result<Self> {
+        let position = indexed.watermark;
+        let headers = headers_from(segments, position.segment())?;
+        check_start(segments, &headers, position)?;
+        let bytes_total = headers
+            .keys()
+            .map(|number| segments.open(*number)?.length())
+            .sum::<Result<u64>>()?;
+        let update = IndexUpdate {
+            totals: indexed.totals,
+            ..IndexUpdate::default()
+        };
+        let (visited, bytes_done, committed) = (BTreeSet::new(), 0, position);
+        Ok(Self {
+            segments,
+            index,
+            progress,
+            headers,
+            visited,
+            position,
+            committed,
+            update,
+            bytes_done,
+            bytes_total,
+        })
+    }
+
+    /// Walks to the log's end and returns why it ends there.
+    pub(super) fn run(&mut self) -> Result<Fault> {
+        loop {
+            let number = self.position.segment();
+            self.visited.insert(number);
+            let successor = self.successor(number);
+            if number > 0
+                && let Some(fault) = self.read_segment(number, successor)?
+            {
+                return Ok(fault);
+            }
+            let Some(successor) = successor else {
+                return Ok(Fault::Header);
+            };
+            self.commit()?;
+            self.position = SegmentHeader::first_frame(successor.number);
+        }
+    }
+
+    /// The headers that the walk found.
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// Where the walk is.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Bytes of frames below.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.update.totals.log_bytes
+    }
+
+    /// Segments that the walk did not come through.
+    pub(super) fn strangers(&self) -> Vec<u32> {
+        self.headers
+            .keys()
+            .filter(|number| !self.visited.contains(number))
+            .copied()
+            .collect()
+    }
+
+    /// Makes durable what the walk came over since the last commit, and moves it to the index.
+    pub(super) fn commit(&mut self) -> Result<()> {
+        if self.position == self.committed {
+            return Ok(());
+        }
+        self.segments.open(self.position.segment())?.sync()?;
+        self.update.watermark = self.position;
+        self.index.apply(&self.update)?;
+        self.update.entries.clear();
+        self.update.roots.clear();
+        self.committed = self.position;
+        (self.progress)(self.bytes_done, self.bytes_total);
+        Ok(())
+    }
+
+    /// The segment that names this one as its predecessor. Of several, the newest: it was made when the others had been given
+    /// up.
+    fn successor(&self, number: u32) -> Option<SegmentHeader> {
+        let valid = self.headers.range(number + 1..).filter_map(|(_, header)| *header);
+        valid.filter(|header| header.follows.segment() == number).next_back()
+    }
+
+    fn read_segment(&mut self, number: u32, successor: Option<SegmentHeader>) -> Result<Option<Fault>> {
+        let file = self.segments.open(number)?;
+        let end = end_of(&file, successor)?;
+        check_reaches(&file, self.position.offset(), end)?;
+        let mut scan = Scan::new(file, self.segments.store(), self.position, end, RECOVERY_WINDOW_BYTES);
+        while !scan.is_at_end() {
+            let header = match scan.header()? {
+                Ok(header) => header,
+                Err(fault) => return Ok(Some(fault)),
+            };
+            if let Err(fault) = scan.payload(&header)? {
+                return Ok(Some(fault));
+            }
+            scan.skip(&header);
+            self.take(&header, scan.position())?;
+        }
+        Ok(None)
+    }
+
+    fn take(&mut self, header: &FrameHeader, next: Position) -> Result<()> {
+        let position = std::mem::replace(&mut self.position, next);
+        self.bytes_done += header.frame_bytes() as u64;
+        self.update.totals.log_bytes += header.frame_bytes() as u64;
+        match header.subject {
+            Subject::Block(name) => {
+                let entry = entry(position, header);
+                entry.add_to(&mut self.update.totals);
+                self.update.entries.push((name, entry.location));
+            }
+            Subject::Record {
+                kind: RecordKind::Root,
+                stream,
+                ..
+            } => self.update.roots.push((stream, position)),
+            Subject::Record {
+                kind: RecordKind::Intent,
+                ..
+            } => {}
+        }
+        if self.update.entries.len() >= UNINDEXED_ENTRIES_MAX {
+            self.commit()
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What the index says of a frame.
+pub(crate) fn entry(position: Position, header: &FrameHeader) -> Entry {
+    let location = Location {
+        position,
+        payload_bytes: header.payload_bytes,
+    };
+    let data_bytes = if header.link_count == 0 { header.body_bytes } else { 0 };
+    Entry { location, data_bytes }
+}
+
+fn headers_from(segments: &Segments, number: u32) -> Result<Headers> {
+    segments
+        .numbers_from(number)
+        .into_iter()
+        .map(|number| Ok((number, segments.header(number)?)))
+        .collect()
+}
+
+/// The index has seen the log durable up to its watermark, so the segment there must be whole.
+fn check_start(segments: &Segments, headers: &Headers, watermark: Position) -> Result<()> {
+    let number = watermark.segment();
+    if number == 0 || headers.get(&number).is_some_and(|header| header.is_some()) {
+        return Ok(());
+    }
+    segments.open(number)?;
+    Err(Error::Corrupt {
+        what: format!("segment {number} has no valid header, but the index knows the log up to {watermark}"),
+    })
+}
+
+fn end_of(file: &Arc<SegmentFile>, successor: Option<SegmentHeader>) -> Result<u32> {
+    match successor {
+        Some(successor) => Ok(successor.follows.offset()),
+        None => Ok(file.length()?.min(u32::MAX as u64) as u32),
+    }
+}
+
+fn check_reaches(file: &SegmentFile, offset: u32, end: u32) -> Result<()> {
+    if offset <= end {
+        return Ok(());
+    }
+    Err(Error::Corrupt {
+        what: format!("{} ends at {end}, but was durable up to {offset}", file.path),
+    })
+}

@@ -1,0 +1,61 @@
+//! The newest root of each stream.
+
+use crate::Position;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// Where the newest root record of each stream lies, and which roots the index does not know yet.
+pub(crate) struct Roots {
+    known: Mutex<Known>,
+}
+
+struct Known {
+    newest: BTreeMap<u64, Position>,
+    unindexed: BTreeMap<Position, u64>,
+}
+
+impl Roots {
+    /// The roots that the index knows.
+    pub(crate) fn new(indexed: impl IntoIterator<Item = (u64, Position)>) -> Self {
+        Self {
+            known: Mutex::new(Known {
+                newest: indexed.into_iter().collect(),
+                unindexed: BTreeMap::new(),
+            }),
+        }
+    }
+
+    /// Takes note of a root that was written. Writers may come in another order than the log's.
+    pub(crate) fn insert(&self, stream: u64, position: Position) {
+        let mut known = self.known.lock();
+        known.unindexed.insert(position, stream);
+        let newest = known.newest.entry(stream).or_insert(position);
+        *newest = position.max(*newest);
+    }
+
+    /// The newest root of a stream.
+    pub(crate) fn newest(&self, stream: u64) -> Option<Position> {
+        self.known.lock().newest.get(&stream).copied()
+    }
+
+    /// The streams that have a root, in order.
+    pub(crate) fn streams(&self) -> Vec<u64> {
+        self.known.lock().newest.keys().copied().collect()
+    }
+
+    /// The roots below a position that the index does not know, in log order.
+    pub(crate) fn unindexed_below(&self, position: Position) -> Vec<(u64, Position)> {
+        let known = self.known.lock();
+        known
+            .unindexed
+            .range(..position)
+            .map(|(position, stream)| (*stream, *position))
+            .collect()
+    }
+
+    /// The index knows the roots below a position now.
+    pub(crate) fn forget_below(&self, position: Position) {
+        let mut known = self.known.lock();
+        known.unindexed = known.unindexed.split_off(&position);
+    }
+}

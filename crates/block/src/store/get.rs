@@ -1,0 +1,56 @@
+//! Reading blocks.
+
+use super::Store;
+use crate::frame::{Content, Fault, Subject};
+use crate::{Block, Error, Location, Name, Result};
+use std::sync::atomic::Ordering;
+
+impl Store {
+    /// The block with this name, verified.
+    pub(super) fn read_block(&self, name: &Name) -> Result<Block> {
+        let location = self.locate(name)?.ok_or(Error::Missing { name: *name })?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.read_block_at(name, location)
+            .map_err(|error| name_block(error, name, location))
+    }
+
+    /// Recent blocks first: a block moves from there to the index, never back.
+    fn locate(&self, name: &Name) -> Result<Option<Location>> {
+        match self.recent.get(name) {
+            Some(entry) => Ok(Some(entry.location)),
+            None => self.index.get(name),
+        }
+    }
+
+    fn read_block_at(&self, name: &Name, location: Location) -> Result<Block> {
+        let (header, payload) = self.segments.read(location)?;
+        if header.subject != Subject::Block(*name) {
+            return Err(Error::Corrupt {
+                what: "another frame is there".to_owned(),
+            });
+        }
+        let Content { links, body } = Content::unpack(&header, payload).map_err(corrupt)?;
+        let block = Block { links, body };
+        if block.name() != *name {
+            return Err(Error::Corrupt {
+                what: "the content does not match its name".to_owned(),
+            });
+        }
+        Ok(block)
+    }
+}
+
+fn corrupt(fault: Fault) -> Error {
+    Error::Corrupt {
+        what: fault.to_string(),
+    }
+}
+
+/// Says which block is damaged and where it lies.
+fn name_block(error: Error, name: &Name, location: Location) -> Error {
+    let Error::Corrupt { what } = error else { return error };
+    let (segment, offset) = (location.position.segment(), location.position.offset());
+    Error::Corrupt {
+        what: format!("block {name} in segment {segment} at {offset}: {what}"),
+    }
+}

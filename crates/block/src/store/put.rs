@@ -1,0 +1,35 @@
+//! Writing blocks and records.
+
+use super::Store;
+use crate::frame::Draft;
+use crate::recovery::entry;
+use crate::{Block, Blocks, Name, Position, Record, RecordKind, Result};
+use std::sync::atomic::Ordering;
+
+impl Store {
+    /// Appends a record. It is durable after the next [`Blocks::sync`].
+    pub fn append(&self, record: &Record) -> Result<Position> {
+        let draft = Draft::record(record, self.options.compression)?;
+        let (position, head) = self.log.append(&draft, |position| {
+            if record.kind == RecordKind::Root {
+                self.roots.insert(record.stream, position);
+            }
+        })?;
+        self.keep_index_close(head)?;
+        Ok(position)
+    }
+
+    /// Keeps a block, if it is not there.
+    pub(super) fn write_block(&self, block: &Block) -> Result<Name> {
+        let name = block.name();
+        if self.contains(&name)? {
+            self.deduplicated.fetch_add(1, Ordering::Relaxed);
+            return Ok(name);
+        }
+        let draft = Draft::block(name, block, self.options.compression)?;
+        let written = |position| self.recent.insert(name, entry(position, draft.header()));
+        let (_, head) = self.log.append(&draft, written)?;
+        self.keep_index_close(head)?;
+        Ok(name)
+    }
+}

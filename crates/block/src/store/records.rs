@@ -1,0 +1,135 @@
+//! Reading records.
+
+use super::Store;
+use crate::frame::{Content, Fault, FrameHeader, Subject};
+use crate::limits::{FRAME_BYTES_MAX, SCAN_WINDOW_BYTES};
+use crate::scan::Scan;
+use crate::segment_header::SegmentHeader;
+use crate::{Error, Position, Record, RecordKind, Result, StoredRecord};
+use bytes::Bytes;
+
+impl Store {
+    /// The newest root of a stream. Durable after the next sync, as any record; a crash may take it back to the one before.
+    pub fn latest_root(&self, stream: u64) -> Result<Option<StoredRecord>> {
+        self.roots
+            .newest(stream)
+            .map(|position| self.read_root(position))
+            .transpose()
+    }
+
+    /// The streams that have a root, in order.
+    pub fn streams(&self) -> Vec<u64> {
+        self.roots.streams()
+    }
+
+    /// Shows the records from a position on, in the log's order, up to where the log ended when the call began. `from` is
+    /// [`Position::START`], a record's position, or what [`Store::position`] gave. An error of `visit` ends it.
+    pub fn records_from(&self, from: Position, visit: &mut dyn FnMut(StoredRecord) -> Result<()>) -> Result<()> {
+        let head = self.log.settled();
+        let mut position = if from == Position::START { self.after(0)? } else { from };
+        while position < head {
+            let number = position.segment();
+            let end = if number == head.segment() {
+                head.offset()
+            } else {
+                self.sealed_end(number)?
+            };
+            self.visit_records(self.scan(position, end)?, visit)?;
+            position = if number == head.segment() {
+                head
+            } else {
+                self.after(number)?
+            };
+        }
+        Ok(())
+    }
+
+    fn read_root(&self, position: Position) -> Result<StoredRecord> {
+        let mut scan = self.scan(position, position.offset() + FRAME_BYTES_MAX as u32)?;
+        let header = scan.header()?.map_err(|fault| corrupt(position, fault))?;
+        match read_record(&mut scan, &header)? {
+            Some(stored) if stored.record.kind == RecordKind::Root => Ok(stored),
+            _ => Err(Error::Corrupt {
+                what: format!(
+                    "segment {} at {}: a root is missing",
+                    position.segment(),
+                    position.offset()
+                ),
+            }),
+        }
+    }
+
+    fn visit_records(&self, mut scan: Scan, visit: &mut dyn FnMut(StoredRecord) -> Result<()>) -> Result<()> {
+        while !scan.is_at_end() {
+            let header = scan.header()?.map_err(|fault| corrupt(scan.position(), fault))?;
+            if let Some(stored) = read_record(&mut scan, &header)? {
+                visit(stored)?;
+            }
+            scan.skip(&header);
+        }
+        Ok(())
+    }
+
+    fn scan(&self, from: Position, end: u32) -> Result<Scan> {
+        Ok(Scan::new(
+            self.segments.open(from.segment())?,
+            self.id(),
+            from,
+            end,
+            SCAN_WINDOW_BYTES,
+        ))
+    }
+
+    /// The first frame behind a segment.
+    fn after(&self, number: u32) -> Result<Position> {
+        let successor = self
+            .segments
+            .successor(number)
+            .ok_or_else(|| missing_successor(number))?;
+        Ok(SegmentHeader::first_frame(successor))
+    }
+
+    /// Where a segment ends that is not the last.
+    fn sealed_end(&self, number: u32) -> Result<u32> {
+        let successor = self
+            .segments
+            .successor(number)
+            .ok_or_else(|| missing_successor(number))?;
+        match self.segments.header(successor)? {
+            Some(header) if header.follows.segment() == number => Ok(header.follows.offset()),
+            _ => Err(missing_successor(number)),
+        }
+    }
+}
+
+/// The record of the frame that a scan is at; `None` if it is a block.
+fn read_record(scan: &mut Scan, header: &FrameHeader) -> Result<Option<StoredRecord>> {
+    let Subject::Record { kind, stream, .. } = header.subject else {
+        return Ok(None);
+    };
+    let position = scan.position();
+    let payload = scan.payload(header)?.map(Bytes::copy_from_slice);
+    let content = payload.and_then(|payload| Content::unpack(header, payload));
+    let Content { links, body } = content.map_err(|fault| corrupt(position, fault))?;
+    Ok(Some(StoredRecord {
+        position,
+        record: Record {
+            kind,
+            stream,
+            links,
+            body,
+        },
+    }))
+}
+
+fn corrupt(position: Position, fault: Fault) -> Error {
+    Error::Corrupt {
+        what: format!("segment {} at {}: {fault}", position.segment(), position.offset()),
+    }
+}
+
+fn missing_successor(number: u32) -> Error {
+    Error::Corrupt {
+        what: format!("the segment that follows on segment {number} is missing or damaged"),
+    }
+}

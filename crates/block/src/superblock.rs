@@ -1,0 +1,103 @@
+//! The superblock: the file `store` of a store's directory. It says that the directory is a store, in which format, and whose.
+//!
+//! It is written once. Everything in it also stands in each segment's header, so losing it loses nothing.
+
+use crate::checksum::checksum;
+use crate::{Error, Result, StoreId};
+use zerocopy::little_endian::U32;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Bytes of the superblock.
+pub(crate) const SUPERBLOCK_BYTES: usize = 64;
+
+/// The newest format that this program reads, and the one that it writes.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"Pantala\0";
+const CHECKED_BYTES: usize = SUPERBLOCK_BYTES - 4;
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct RawSuperblock {
+    magic: [u8; 8],
+    version: U32,
+    store: [u8; StoreId::BYTES],
+    reserved: [u8; 32],
+    checksum: U32,
+}
+
+const _: () = assert!(size_of::<RawSuperblock>() == SUPERBLOCK_BYTES);
+
+/// The bytes of a store's superblock.
+pub(crate) fn encode(store: StoreId) -> [u8; SUPERBLOCK_BYTES] {
+    let mut raw = RawSuperblock {
+        magic: MAGIC,
+        version: FORMAT_VERSION.into(),
+        store: *store.as_bytes(),
+        reserved: [0; 32],
+        checksum: 0.into(),
+    };
+    raw.checksum = checksum(&[&raw.as_bytes()[..CHECKED_BYTES]]).into();
+    zerocopy::transmute!(raw)
+}
+
+/// The store's id, or `None` if the bytes are no superblock. [`Error::NewerVersion`] if they are one that this program does
+/// not know; `place` is for that message.
+pub(crate) fn decode(bytes: &[u8], place: &str) -> Result<Option<StoreId>> {
+    let Ok((raw, _)) = RawSuperblock::read_from_prefix(bytes) else {
+        return Ok(None);
+    };
+    if raw.magic != MAGIC || raw.checksum.get() != checksum(&[&bytes[..CHECKED_BYTES]]) {
+        return Ok(None);
+    }
+    check_version(raw.version.get(), place)?;
+    Ok(Some(StoreId::from_bytes(raw.store)))
+}
+
+/// Refuses formats that are newer than this program.
+pub(crate) fn check_version(found: u32, place: &str) -> Result<()> {
+    if found > FORMAT_VERSION {
+        return Err(Error::NewerVersion {
+            path: place.to_owned(),
+            found,
+            supported: FORMAT_VERSION,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_superblock_names_its_store() {
+        let store = StoreId::from_bytes([9; 16]);
+        assert_eq!(decode(&encode(store), "here").expect("this version"), Some(store));
+    }
+
+    #[test]
+    fn every_flipped_byte_of_a_superblock_is_noticed() {
+        for position in 0..SUPERBLOCK_BYTES {
+            let mut bytes = encode(StoreId::from_bytes([9; 16]));
+            bytes[position] ^= 0x20;
+            assert_eq!(decode(&bytes, "here").expect("no version"), None, "byte {position}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_number() {
+        let mut bytes = encode(StoreId::from_bytes([9; 16]));
+        bytes[8] = 2;
+        let sum = checksum(&[&bytes[..CHECKED_BYTES]]).to_le_bytes();
+        bytes[CHECKED_BYTES..].copy_from_slice(&sum);
+        assert!(matches!(
+            decode(&bytes, "here"),
+            Err(Error::NewerVersion {
+                found: 2,
+                supported: 1,
+                ..
+            })
+        ));
+    }
+}
