@@ -1,2 +1,55 @@
-//! placeholder
-fn main() {}
+//! The project's chores: `cargo xtask --help` lists them.
+//!
+//! [`check`] and [`test`] are what `.ci/run` calls, and what a change must pass. A chore never reads standard input, so it
+//! runs the same by hand and in CI. What is checked lives in the crates; only the test on real input ([`real`]) and the look
+//! of the sources ([`tidy`]) are held here, since they belong to no crate.
+
+mod check;
+mod fuzz;
+mod parts;
+mod program;
+mod real;
+mod setup;
+mod test;
+#[cfg(test)]
+mod tidy;
+mod workspace;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// The chores of Pantala.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Run every test, installing what it needs.
+    Test(test::Options),
+    /// Check format, lints, licences and sources, changing nothing.
+    Check(check::Options),
+    /// Format, and apply what clippy offers to fix.
+    Fix,
+    /// Install what the tests need.
+    Setup,
+    /// Feed the decoders arbitrary bytes.
+    Fuzz(fuzz::Options),
+    /// Run the test on a real mount with real input.
+    Real(real::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Chore::parse() {
+        Chore::Test(options) => test::run(&options),
+        Chore::Check(options) => check::run(&options),
+        Chore::Fix => check::fix(),
+        Chore::Setup => setup::run(),
+        Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::Real(options) => real::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

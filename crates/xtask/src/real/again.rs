@@ -1,0 +1,39 @@
+//! Down and up: every file of every scenario is as it was, down to its inode number and its change time.
+
+use super::Scene;
+use super::build;
+use super::extract;
+use super::git;
+use super::manifest::Manifest;
+use super::sqlite;
+use anyhow::Result;
+use std::time::Instant;
+
+pub(super) fn play(scene: &Scene) -> Result<()> {
+    let before = Manifest::of(scene.pool.mount())?;
+    scene.pool.down()?;
+    let start = Instant::now();
+    scene.pool.up()?;
+    println!(
+        "up again   {:.2} s, with {} entries",
+        start.elapsed().as_secs_f64(),
+        before.len()
+    );
+    before.expect_same(&Manifest::of(scene.pool.mount())?)?;
+    extract::expect_equal(scene)?;
+    the_programs_agree(scene)
+}
+
+/// Those whose scenarios were played find all as they left it.
+fn the_programs_agree(scene: &Scene) -> Result<()> {
+    if build::is_built(scene) {
+        build::expect_still_built(scene)?;
+    }
+    if git::on_mount(scene).exists() {
+        git::check(scene, &git::on_mount(scene))?;
+    }
+    if sqlite::is_filled(scene) {
+        sqlite::expect_still_equal(scene)?;
+    }
+    Ok(())
+}

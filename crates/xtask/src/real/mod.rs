@@ -1,0 +1,195 @@
+//! The test on real input: real programs on a real mount, against the same programs on the local disk.
+//!
+//! [`run`] builds the binary, makes an archive of the project's own dependencies, brings a pool up and plays the scenarios in
+//! their order on it. A scenario that fails ends the test, since the later ones lean on what the earlier ones left. Whatever
+//! happens, the pool is taken down and its processes are gone at the end ([`pool::Pool`]); what an earlier run left behind is
+//! cleared at the start ([`stage::Stage`]).
+//!
+//! It knows the product only as a user does: its commands, its mount, its processes.
+
+mod again;
+mod archive;
+mod build;
+mod chance;
+mod commands;
+mod compare;
+mod differences;
+mod extract;
+mod facts;
+mod git;
+mod kill;
+mod manifest;
+mod mounts;
+mod odd;
+mod pool;
+mod prefix;
+mod process;
+mod sqlite;
+mod stage;
+mod user;
+
+use crate::workspace;
+use anyhow::{Context, Result, bail};
+use archive::Archive;
+use clap::Args;
+use pool::Pool;
+use stage::Stage;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The test as a whole may take no longer; then its pool is killed, and every call into it fails.
+const TEST_TIME_MAX: Duration = Duration::from_secs(20 * 60);
+
+/// Where to test, and what.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Work in this directory, which is emptied first [default: real-test in the target directory]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Choose the moments of the kills as an earlier run did
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Play only these scenarios (and `extract`, which the others need)
+    #[arg(long, value_name = "SCENARIO", num_args = 1.., value_delimiter = ',')]
+    only: Vec<String>,
+    /// Show the scenarios and play none
+    #[arg(long)]
+    list: bool,
+    /// Leave the working directory behind, to look at
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What every scenario is played on.
+struct Scene<'a> {
+    stage: &'a Stage,
+    pool: &'a Pool,
+    archive: &'a Archive,
+    seed: u64,
+}
+
+struct Scenario {
+    name: &'static str,
+    /// What it shows.
+    about: &'static str,
+    play: fn(&Scene) -> Result<()>,
+}
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "extract",
+        about: "an archive extracts as on the local disk",
+        play: extract::play,
+    },
+    Scenario {
+        name: "commands",
+        about: "volumes come and go, a busy pool stays up",
+        play: commands::play,
+    },
+    Scenario {
+        name: "build",
+        about: "a crate builds on the mount, and stays built",
+        play: build::play,
+    },
+    Scenario {
+        name: "git",
+        about: "a clone is repacked and checked",
+        play: git::play,
+    },
+    Scenario {
+        name: "sqlite",
+        about: "a database is made, shared and checked",
+        play: sqlite::play,
+    },
+    Scenario {
+        name: "kill",
+        about: "what was synced before a SIGKILL is there and equal",
+        play: kill::play,
+    },
+    Scenario {
+        name: "again",
+        about: "down and up, and all is equal",
+        play: again::play,
+    },
+    Scenario {
+        name: "user",
+        about: "an ordinary user's pool does the same",
+        play: user::play,
+    },
+];
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.list {
+        SCENARIOS
+            .iter()
+            .for_each(|scenario| println!("{:<10} {}", scenario.name, scenario.about));
+        return Ok(());
+    }
+    let scenarios = chosen(&options.only)?;
+    let seed = options.seed.unwrap_or_else(seed_from_clock);
+    let stage = Stage::new(options.dir.clone().map_or_else(default_dir, Ok)?)?;
+    let played = play(&stage, &scenarios, seed);
+    if played.is_ok() && !options.keep {
+        stage.remove()?;
+    }
+    played.with_context(|| format!("seed {seed}; what is left: {}", stage.dir().display()))
+}
+
+fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64) -> Result<()> {
+    let binary = build_binary()?;
+    let archive = timed("archive", || Archive::make(stage))?;
+    println!("archive    {} entries, seed {seed}", archive.members().len());
+    let pool = Pool::new(binary, stage.store(), stage.mount()).with_run_time_max(TEST_TIME_MAX);
+    timed("up", || pool.up())?;
+    let scene = Scene {
+        stage,
+        pool: &pool,
+        archive: &archive,
+        seed,
+    };
+    for scenario in scenarios {
+        println!("--- {}: {}", scenario.name, scenario.about);
+        timed(scenario.name, || (scenario.play)(&scene)).with_context(|| scenario.name)?;
+        println!("{:<10} {}", "bounds", pool.bounds()?);
+    }
+    timed("down", || pool.down())
+}
+
+fn chosen(only: &[String]) -> Result<Vec<&'static Scenario>> {
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| SCENARIOS.iter().all(|scenario| scenario.name != name.as_str()))
+    {
+        bail!("there is no scenario `{unknown}`; --list shows them");
+    }
+    let is_chosen = |name: &str| only.is_empty() || name == "extract" || only.iter().any(|chosen| chosen == name);
+    Ok(SCENARIOS.iter().filter(|scenario| is_chosen(scenario.name)).collect())
+}
+
+/// The binary as a user would build it.
+fn build_binary() -> Result<PathBuf> {
+    workspace::cargo(["build", "--release", "--package", "cli"]).run()?;
+    let binary = workspace::target_dir()?.join("release/pantala");
+    match binary.is_file() {
+        true => Ok(binary),
+        false => bail!("the build left no {}", binary.display()),
+    }
+}
+
+fn default_dir() -> Result<PathBuf> {
+    Ok(workspace::target_dir()?.join("real-test"))
+}
+
+fn seed_from_clock() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos() as u64 % 1_000_000)
+}
+
+/// Does something and shows how long it took.
+fn timed<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    let result = work()?;
+    println!("{name:<10} {:.2} s", start.elapsed().as_secs_f64());
+    Ok(result)
+}

@@ -1,0 +1,150 @@
+//! SQLite's shell on the mount: both journal modes, two processes at once, and the same content as on the local disk.
+
+use super::Scene;
+use crate::program::Program;
+use anyhow::{Context, Result, bail};
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const ROWS: u32 = 10_000;
+const ROWS_PER_TRANSACTION: u32 = 100;
+/// How long the one who holds the lock may take to get it.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long it is held.
+const LOCK_HELD: &str = "3";
+
+pub(super) fn play(scene: &Scene) -> Result<()> {
+    let script = script(scene)?;
+    for mode in ["delete", "wal"] {
+        let local = scene.stage.local("databases")?.join(mode);
+        let mount = on_mount(scene, mode);
+        fs::create_dir_all(scene.pool.mount().join("databases"))?;
+        fill(&local, mode, &script)?;
+        fill(&mount, mode, &script)?;
+        expect_equal(&local, &mount)?;
+        expect_exclusion(&mount)?;
+    }
+    Ok(())
+}
+
+/// Compares the databases that the scenario has left with those on the local disk.
+pub(super) fn expect_still_equal(scene: &Scene) -> Result<()> {
+    for mode in ["delete", "wal"] {
+        expect_equal(&scene.stage.local("databases")?.join(mode), &on_mount(scene, mode))?;
+    }
+    Ok(())
+}
+
+/// Whether the scenario has been played.
+pub(super) fn is_filled(scene: &Scene) -> bool {
+    on_mount(scene, "wal").exists()
+}
+
+fn on_mount(scene: &Scene, mode: &str) -> PathBuf {
+    scene.pool.mount().join("databases").join(mode)
+}
+
+/// Statements that make, fill, change and thin out two tables.
+fn script(scene: &Scene) -> Result<PathBuf> {
+    let mut sql = String::from(
+        "create table item(id integer primary key, name text unique, weight real, note blob);\n\
+         create table event(id integer primary key, item integer references item(id), at integer);\n\
+         create index event_by_item on event(item, at);\n",
+    );
+    for first in (0..ROWS).step_by(ROWS_PER_TRANSACTION as usize) {
+        sql.push_str("begin;\n");
+        for id in first..first + ROWS_PER_TRANSACTION {
+            writeln!(
+                sql,
+                "insert into item values({id}, 'item {id}', {id} / 7.0, zeroblob({}));",
+                id % 500
+            )?;
+            writeln!(
+                sql,
+                "insert into event(item, at) values({}, {id});",
+                id * 7919 % (id + 1)
+            )?;
+        }
+        sql.push_str("commit;\n");
+    }
+    sql.push_str(
+        "update item set name = name || ' again' where id % 3 = 0;\ndelete from item where id % 10 = 1;\nvacuum;\n",
+    );
+    let script = scene.stage.dir().join("script.sql");
+    fs::write(&script, sql)?;
+    Ok(script)
+}
+
+fn fill(database: &Path, mode: &str, script: &Path) -> Result<()> {
+    let set = sqlite(database, &format!("pragma journal_mode = {mode}"))?;
+    if set.trim() != mode {
+        bail!(
+            "{} has journal mode {} instead of {mode}",
+            database.display(),
+            set.trim()
+        );
+    }
+    let start = Instant::now();
+    Program::new("sqlite3")
+        .argument("-bail")
+        .argument(database)
+        .input(File::open(script)?)
+        .output()?;
+    println!(
+        "{mode:<10} {ROWS} rows in {:.2} s in {}",
+        start.elapsed().as_secs_f64(),
+        database.display()
+    );
+    Ok(())
+}
+
+fn expect_equal(local: &Path, mount: &Path) -> Result<()> {
+    let checked = sqlite(mount, "pragma integrity_check")?;
+    if checked != "ok\n" {
+        bail!("{} is damaged: {checked}", mount.display());
+    }
+    match sqlite(local, ".dump")? == sqlite(mount, ".dump")? {
+        true => Ok(()),
+        false => bail!("{} holds something else than {}", mount.display(), local.display()),
+    }
+}
+
+/// While one process writes, a second one may not, and says so at once.
+fn expect_exclusion(database: &Path) -> Result<()> {
+    let held = database.with_extension("held");
+    let hold = format!(".shell touch '{0}'; sleep {LOCK_HELD}; rm '{0}'", held.display());
+    let mut holder = Program::new("sqlite3")
+        .argument(database)
+        .arguments(["begin immediate", &hold, "rollback"])
+        .start_into(Path::new("/dev/null"))?;
+    let start = Instant::now();
+    while !held.exists() {
+        if start.elapsed() > LOCK_TIME_MAX {
+            bail!("{} could not be locked", database.display());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = Program::new("sqlite3")
+        .argument(database)
+        .argument("begin immediate")
+        .end()?;
+    if second.status.success() || !second.errors.contains("locked") {
+        bail!(
+            "two processes write to {} at once: {}",
+            database.display(),
+            second.failure()
+        );
+    }
+    holder.wait(LOCK_TIME_MAX).context("the first process did not let go")?;
+    Ok(())
+}
+
+fn sqlite(database: &Path, statement: &str) -> Result<String> {
+    Program::new("sqlite3")
+        .argument("-bail")
+        .argument(database)
+        .argument(statement)
+        .output()
+}

@@ -1,0 +1,167 @@
+//! What the chores need beside Rust itself, and how it gets there.
+//!
+//! Only what is missing is installed: Debian's packages by root, Cargo's tools by anyone. A tool that is there already is
+//! used as it is, whatever its version; the versions here are those that a fresh machine gets.
+
+use crate::program::{Program, is_installed};
+use crate::workspace;
+use anyhow::{Result, bail};
+use std::path::Path;
+
+/// A Debian package, and the program by which one can tell that it is there.
+struct Package {
+    name: &'static str,
+    program: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    // An ordinary user mounts by its set-uid helper.
+    Package {
+        name: "fuse3",
+        program: "fusermount3",
+    },
+    // Real programs that run on the mount.
+    Package {
+        name: "git",
+        program: "git",
+    },
+    Package {
+        name: "sqlite3",
+        program: "sqlite3",
+    },
+    Package {
+        name: "tar",
+        program: "tar",
+    },
+    // libFuzzer is C++.
+    Package {
+        name: "g++",
+        program: "g++",
+    },
+    // Local file systems to compare with.
+    Package {
+        name: "e2fsprogs",
+        program: "mkfs.ext4",
+    },
+    Package {
+        name: "xfsprogs",
+        program: "mkfs.xfs",
+    },
+    // What a user would look at attributes and mounts with.
+    Package {
+        name: "acl",
+        program: "setfacl",
+    },
+    Package {
+        name: "attr",
+        program: "setfattr",
+    },
+    Package {
+        name: "iproute2",
+        program: "ip",
+    },
+    Package {
+        name: "mount",
+        program: "losetup",
+    },
+];
+
+/// A subcommand of Cargo, pinned.
+pub(crate) struct CargoTool {
+    name: &'static str,
+    pub(crate) version: &'static str,
+    options: &'static [&'static str],
+}
+
+/// Licences and sources. Without its default features it needs no TLS of its own, and builds in half the time.
+pub(crate) const CARGO_DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    options: &["--no-default-features"],
+};
+/// Fuzzing with libFuzzer.
+pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    options: &[],
+};
+
+/// Installs everything that the tests need.
+pub(crate) fn run() -> Result<()> {
+    packages()?;
+    fuse_device()?;
+    cargo_tool(&CARGO_FUZZ)
+}
+
+/// Installs a subcommand of Cargo if there is none.
+pub(crate) fn cargo_tool(tool: &CargoTool) -> Result<()> {
+    let subcommand = tool.name.trim_start_matches("cargo-");
+    if workspace::cargo([subcommand, "--version"]).end()?.status.success() {
+        return Ok(());
+    }
+    let pinned = format!("{}@{}", tool.name, tool.version);
+    println!("installing {pinned}");
+    workspace::cargo(["install", "--quiet", "--locked", &pinned])
+        .arguments(tool.options)
+        .run()
+}
+
+/// Adds rustfmt and clippy to a minimal toolchain.
+pub(crate) fn rust_components() -> Result<()> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if workspace::cargo([subcommand, "--version"]).end()?.status.success() {
+            continue;
+        }
+        if !is_installed("rustup") {
+            bail!("`cargo {subcommand}` is missing, and there is no rustup to add it; install {component}");
+        }
+        Program::new("rustup")
+            .arguments(["component", "add", component])
+            .run()?;
+    }
+    Ok(())
+}
+
+/// Whether this process may do anything.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn packages() -> Result<()> {
+    let missing = || {
+        PACKAGES
+            .iter()
+            .filter(|package| !is_installed(package.program))
+            .map(|package| package.name)
+    };
+    let names: Vec<&str> = missing().collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    if !is_root() || !is_installed("apt-get") {
+        bail!("missing packages; as root: apt-get install {}", names.join(" "));
+    }
+    println!("installing {}", names.join(" "));
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], names.as_slice()].concat())?;
+    match missing().next() {
+        Some(name) => bail!("package {name} is installed, but its program is not there"),
+        None => Ok(()),
+    }
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let apt_get = Program::new("apt-get").argument("--quiet").arguments(arguments);
+    apt_get.environment("DEBIAN_FRONTEND", "noninteractive").run()
+}
+
+fn fuse_device() -> Result<()> {
+    let device = Path::new("/dev/fuse");
+    if !device.exists() && is_root() && is_installed("modprobe") {
+        Program::new("modprobe").argument("fuse").end()?;
+    }
+    if !device.exists() {
+        bail!("there is no /dev/fuse: the kernel's fuse module is not loaded; as root: modprobe fuse");
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! `cargo xtask test`: every test of the project, from a machine that has nothing but Rust.
+
+use crate::parts::{self, Part, Selection};
+use crate::{fuzz, real, setup, workspace};
+use anyhow::Result;
+use clap::Args;
+
+/// What to test.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    selection: Selection,
+    /// How long each decoder is fed arbitrary bytes
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    fuzz_seconds: u32,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let fuzzing = fuzz::Options {
+        seconds: options.fuzz_seconds,
+        targets: Vec::new(),
+    };
+    let parts = [
+        Part::new("setup", "install what the tests need", setup::run),
+        Part::new("unit", "the tests of every crate", unit),
+        Part::new("fuzz", "arbitrary bytes into every decoder", || fuzz::run(&fuzzing)),
+        Part::new("real", "real programs on a real mount", || {
+            real::run(&real::Options::default())
+        }),
+    ];
+    parts::run(&parts, &options.selection, "cargo xtask test")
+}
+
+fn unit() -> Result<()> {
+    workspace::cargo(["test", "--workspace"]).run()
+}
