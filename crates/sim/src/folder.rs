@@ -1,0 +1,153 @@
+//! The names on the simulated disk. A name's durability is apart from that of the file's content.
+
+use crate::random::Random;
+use std::collections::BTreeMap;
+
+/// Which file a name stands for.
+pub(crate) type FileNumber = usize;
+
+/// A change of names that no sync of its folder has covered.
+#[derive(Clone, Debug)]
+enum Change {
+    Link { path: String, file: FileNumber },
+    Unlink { path: String },
+    Rename { from: String, to: String, file: FileNumber },
+}
+
+/// All names of a disk, twice.
+#[derive(Clone, Default)]
+pub(crate) struct Names {
+    live: BTreeMap<String, FileNumber>,
+    durable: BTreeMap<String, FileNumber>,
+    unsynced: Vec<Change>,
+}
+
+impl Names {
+    /// The file with this name.
+    pub(crate) fn get(&self, path: &str) -> Option<FileNumber> {
+        self.live.get(path).copied()
+    }
+
+    /// The files that have a name.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileNumber> + '_ {
+        self.live.values().copied()
+    }
+
+    /// The names in a folder.
+    pub(crate) fn list(&self, folder: &str) -> Vec<String> {
+        let in_folder = self.live.keys().filter(|path| folder_of(path) == folder);
+        in_folder
+            .map(|path| path.rsplit('/').next().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Gives a file a name.
+    pub(crate) fn link(&mut self, path: &str, file: FileNumber) {
+        self.change(Change::Link {
+            path: path.to_owned(),
+            file,
+        });
+    }
+
+    /// Takes a name away.
+    pub(crate) fn unlink(&mut self, path: &str) {
+        self.change(Change::Unlink { path: path.to_owned() });
+    }
+
+    /// Moves a file to another name.
+    pub(crate) fn rename(&mut self, from: &str, to: &str, file: FileNumber) {
+        self.change(Change::Rename {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            file,
+        });
+    }
+
+    /// Makes the changes of names in a folder durable.
+    pub(crate) fn sync(&mut self, folder: &str) {
+        let (synced, rest) = std::mem::take(&mut self.unsynced)
+            .into_iter()
+            .partition(|change| change.is_in(folder));
+        self.unsynced = rest;
+        let synced: Vec<Change> = synced;
+        synced.iter().for_each(|change| change.apply(&mut self.durable));
+    }
+
+    /// The names after a loss of power: the durable ones, and so many of 100 of the unsynced changes.
+    pub(crate) fn after_crash(&self, random: &mut Random, survive_percent: u64) -> Self {
+        let mut names = self.durable.clone();
+        let survivors = self.unsynced.iter().filter(|_| random.percent(survive_percent));
+        survivors.for_each(|change| change.apply(&mut names));
+        Self {
+            live: names.clone(),
+            durable: names,
+            unsynced: Vec::new(),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.live);
+        self.unsynced.push(change);
+    }
+}
+
+impl Change {
+    fn apply(&self, names: &mut BTreeMap<String, FileNumber>) {
+        match self {
+            Self::Link { path, file } => {
+                names.insert(path.clone(), *file);
+            }
+            Self::Unlink { path } => {
+                names.remove(path);
+            }
+            Self::Rename { from, to, file } => {
+                names.remove(from);
+                names.insert(to.clone(), *file);
+            }
+        }
+    }
+
+    fn is_in(&self, folder: &str) -> bool {
+        match self {
+            Self::Link { path, .. } | Self::Unlink { path } => folder_of(path) == folder,
+            Self::Rename { from, to, .. } => folder_of(from) == folder || folder_of(to) == folder,
+        }
+    }
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_that_no_sync_covered_may_be_lost_but_never_half_done() {
+        let mut names = Names::default();
+        names.link("new", 1);
+        names.link("old", 2);
+        names.sync("");
+        names.rename("new", "old", 1);
+        let mut outcomes = std::collections::BTreeSet::new();
+        for seed in 0..32 {
+            let names = names.after_crash(&mut Random::new(seed), 50);
+            outcomes.insert((names.get("new"), names.get("old")));
+        }
+        assert_eq!(
+            outcomes.into_iter().collect::<Vec<_>>(),
+            [(None, Some(1)), (Some(1), Some(2))]
+        );
+    }
+
+    #[test]
+    fn syncing_a_folder_leaves_the_names_in_another_undecided() {
+        let mut names = Names::default();
+        names.link("a", 1);
+        names.link("folder/b", 2);
+        names.sync("folder");
+        let names = names.after_crash(&mut Random::new(1), 0);
+        assert_eq!((names.get("a"), names.get("folder/b")), (None, Some(2)));
+    }
+}
