@@ -85,6 +85,38 @@ pub fn unmount(mountpoint: &Path) -> Result<()> {
     unmount_with(mountpoint, UnmountFlags::empty())
 }
 
+/// Cuts the connection of a mount: whatever waits for its daemon fails. The dead mount stays.
+///
+/// Ordinary users can do this for their own mounts where the control file system is mounted on `/sys/fs/fuse/connections`.
+///
+/// # Errors
+///
+/// [`Error::Unmount`] with what the system says.
+pub fn abort(mountpoint: &Path) -> Result<()> {
+    let failed = |source| Error::Unmount {
+        path: mountpoint.into(),
+        source,
+    };
+    let mount = find(mountpoint)
+        .map_err(failed)?
+        .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let (major, minor) = mount.device;
+    let control = format!("/sys/fs/fuse/connections/{}/abort", major << 20 | minor);
+    match std::fs::write(control, "1") {
+        Ok(()) => Ok(()),
+        Err(_) if rustix::process::geteuid().is_root() => force(mountpoint).map_err(failed),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Unmounting by force begins with cutting the connection, also where the rest fails.
+fn force(mountpoint: &Path) -> io::Result<()> {
+    match rustix::mount::unmount(mountpoint, UnmountFlags::FORCE | UnmountFlags::NOFOLLOW) {
+        Ok(()) | Err(rustix::io::Errno::BUSY) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn unmount_with(mountpoint: &Path, flags: UnmountFlags) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return fusermount::unmount(mountpoint, flags.contains(UnmountFlags::DETACH));

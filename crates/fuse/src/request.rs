@@ -44,10 +44,6 @@ impl Request {
         self.caller = caller;
     }
 
-    pub(crate) fn set_umask(&mut self, umask: u32) {
-        self.caller.umask = umask;
-    }
-
     /// All of the header at once.
     pub fn caller(&self) -> Caller {
         self.caller

@@ -1,7 +1,7 @@
 //! Reading, writing and the operations around them.
 
 use super::wire;
-use crate::{CopyPoint, LockOwner, OpenFlags, ReadOptions, Seek, WriteOptions};
+use crate::{CopyPoint, Ioctl, LockOwner, OpenFlags, Poll, PollWakeup, ReadOptions, Seek, WriteOptions};
 
 /// `FUSE_READ_LOCKOWNER`
 const READ_LOCKOWNER: u32 = 1 << 1;
@@ -14,11 +14,11 @@ const WRITE_KILL_SUIDGID: u32 = 1 << 2;
 /// `FUSE_IOCTL_UNRESTRICTED`
 pub(crate) const IOCTL_UNRESTRICTED: u32 = 1 << 1;
 /// `FUSE_IOCTL_32BIT`
-pub(crate) const IOCTL_32BIT: u32 = 1 << 3;
+const IOCTL_32BIT: u32 = 1 << 3;
 /// `FUSE_IOCTL_DIR`
-pub(crate) const IOCTL_DIR: u32 = 1 << 4;
+const IOCTL_DIR: u32 = 1 << 4;
 /// `FUSE_POLL_SCHEDULE_NOTIFY`
-pub(crate) const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
+const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
 
 wire! {
     /// `struct fuse_read_in`, for files and directories
@@ -160,7 +160,7 @@ impl LseekIn {
 }
 
 impl CopyFileRangeIn {
-    pub(crate) fn from(&self, node: u64) -> CopyPoint {
+    pub(crate) fn source(&self, node: u64) -> CopyPoint {
         CopyPoint {
             node,
             handle: self.handle_in,
@@ -168,11 +168,32 @@ impl CopyFileRangeIn {
         }
     }
 
-    pub(crate) fn to(&self) -> CopyPoint {
+    pub(crate) fn destination(&self) -> CopyPoint {
         CopyPoint {
             node: self.node_out,
             handle: self.handle_out,
             offset: self.offset_out,
+        }
+    }
+}
+
+impl From<&IoctlIn> for Ioctl {
+    fn from(wire: &IoctlIn) -> Self {
+        Self {
+            command: wire.command,
+            argument: wire.argument,
+            directory: wire.flags & IOCTL_DIR != 0,
+            compat_32: wire.flags & IOCTL_32BIT != 0,
+        }
+    }
+}
+
+impl From<&PollIn> for Poll {
+    fn from(wire: &PollIn) -> Self {
+        let waits = wire.flags & POLL_SCHEDULE_NOTIFY != 0;
+        Self {
+            events: wire.events,
+            wakeup: waits.then_some(PollWakeup(wire.wakeup)),
         }
     }
 }

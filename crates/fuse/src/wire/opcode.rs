@@ -83,6 +83,16 @@ opcodes! {
     CopyFileRange64 = 53, super::CopyFileRangeIn;
 }
 
+impl Opcode {
+    /// Whether the kernel waits for an answer.
+    pub(crate) const fn is_answered(self) -> bool {
+        !matches!(
+            self,
+            Self::Forget | Self::BatchForget | Self::Interrupt | Self::NotifyReply
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,8 +32,9 @@ wire! {
 #[derive(Clone, Copy, Debug, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::KnownLayout, zerocopy::Immutable)]
 #[repr(C)]
 pub(crate) struct UringHeader {
-    /// An [`InHeader`](super::InHeader), then an [`OutHeader`](super::OutHeader).
-    pub(crate) header: [u8; 128],
+    /// The request's header; the answer's [`OutHeader`](super::OutHeader) takes its place.
+    pub(crate) header: super::InHeader,
+    pub(crate) spare: [u8; 88],
     /// The fixed arguments of the request.
     pub(crate) arguments: [u8; 128],
     pub(crate) entry: UringEntry,

@@ -1,0 +1,58 @@
+//! Requests through `/dev/fuse`.
+
+use crate::device::Device;
+use crate::dispatch::{Answer, Dispatcher};
+use crate::wire::{InHeader, OutHeader};
+use rustix::io::{Errno, IoSlice};
+use std::io;
+use zerocopy::{FromBytes, IntoBytes};
+
+/// Room for header and fixed arguments, beside the data of the largest write.
+const HEADROOM: usize = 4096;
+
+/// Answers the requests of one descriptor until the connection ends.
+pub(crate) fn serve(device: &Device, dispatcher: &mut Dispatcher, max_write: usize) -> io::Result<()> {
+    // Zeroed memory of this size is mapped, not touched: it costs only what requests really fill.
+    let mut buffer = vec![0; max_write + HEADROOM];
+    loop {
+        match device.read(&mut buffer) {
+            Ok(length) => answer(device, dispatcher, &mut buffer, length),
+            // ENOENT: the request was taken back while it was being read.
+            Err(Errno::INTR | Errno::AGAIN | Errno::NOENT) => {}
+            Err(error) if is_end(error) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whether the kernel says by this that the connection ended.
+fn is_end(error: Errno) -> bool {
+    matches!(error, Errno::NODEV | Errno::NOTCONN | Errno::CONNABORTED)
+}
+
+fn answer(device: &Device, dispatcher: &mut Dispatcher, buffer: &mut [u8], length: usize) {
+    let Ok((header, _)) = InHeader::read_from_prefix(&buffer[..length]) else {
+        tracing::warn!(length, "a request is shorter than its header");
+        return;
+    };
+    let begin = size_of::<InHeader>();
+    let split = begin + dispatcher.argument_size(header.opcode).min(length - begin);
+    let (head, rest) = buffer.split_at_mut(split);
+    let answer = dispatcher.dispatch(&header, &head[begin..], rest, length - split);
+    match answer {
+        Answer::None => {}
+        Answer::Body(length) => write(device, header.unique, 0, &rest[..length]),
+        Answer::Error(error) => write(device, header.unique, -error.number(), &[]),
+    }
+}
+
+fn write(device: &Device, unique: u64, error: i32, body: &[u8]) {
+    let len = (size_of::<OutHeader>() + body.len()) as u32;
+    let header = OutHeader { len, error, unique };
+    match device.write(&[IoSlice::new(header.as_bytes()), IoSlice::new(body)]) {
+        // ENOENT: the request was taken back meanwhile. At the end of the connection the next read says so too.
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) if is_end(error) => {}
+        Err(error) => tracing::error!(%error, unique, "the kernel refused an answer"),
+    }
+}

@@ -1,0 +1,14 @@
+//! How requests come and answers go.
+//!
+//! | transport | requests | answers |
+//! |---|---|---|
+//! | [`device`] | `read(2)` of `/dev/fuse`, by several threads, each with a descriptor of its own | `writev(2)` |
+//! | [`ring`] | completions of an io_uring per CPU | submissions, which at the same time wait for the next request |
+//!
+//! Over io_uring, what no caller waits for (FORGET) and what must overtake (INTERRUPT) still comes through `/dev/fuse`, so a
+//! device thread runs there too. Both hand their requests to a [`Dispatcher`](crate::dispatch::Dispatcher).
+
+pub(crate) mod cpu;
+pub(crate) mod device;
+pub(crate) mod entry;
+pub(crate) mod ring;
