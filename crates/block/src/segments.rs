@@ -175,7 +175,7 @@ pub(crate) fn read_header(disk: &dyn Disk, number: u32) -> Result<Option<Segment
 
 fn number_of(name: &str) -> Option<u32> {
     let number = name.strip_suffix(SUFFIX)?.parse().ok()?;
-    (number > 0 && file_name(number).ends_with(name)).then_some(number)
+    (number > 0 && format!("{number:010}{SUFFIX}") == name).then_some(number)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The names on the simulated disk. A name's durability is apart from that of the file's content.
 
 use crate::random::Random;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which file a name stands for.
 pub(crate) type FileNumber = usize;
@@ -33,12 +33,11 @@ impl Names {
         self.live.values().copied()
     }
 
-    /// The names in a folder.
+    /// The names in a folder, those of folders in it included.
     pub(crate) fn list(&self, folder: &str) -> Vec<String> {
-        let in_folder = self.live.keys().filter(|path| folder_of(path) == folder);
-        in_folder
-            .map(|path| path.rsplit('/').next().unwrap_or_default().to_owned())
-            .collect()
+        let inside = self.live.keys().filter_map(|path| rest_of(path, folder));
+        let names: BTreeSet<&str> = inside.filter_map(|rest| rest.split('/').next()).collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// Gives a file a name.
@@ -115,6 +114,15 @@ impl Change {
     }
 }
 
+/// A path as it reads from a folder above it.
+fn rest_of<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    if folder.is_empty() {
+        Some(path)
+    } else {
+        path.strip_prefix(folder)?.strip_prefix('/')
+    }
+}
+
 fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
@@ -139,6 +147,16 @@ mod tests {
             outcomes.into_iter().collect::<Vec<_>>(),
             [(None, Some(1)), (Some(1), Some(2))]
         );
+    }
+
+    #[test]
+    fn a_folder_lists_its_files_and_its_folders_once() {
+        let mut names = Names::default();
+        ["a", "folder/b", "folder/c", "folder/deep/d", "folders"]
+            .iter()
+            .for_each(|path| names.link(path, 1));
+        assert_eq!(names.list(""), ["a", "folder", "folders"]);
+        assert_eq!(names.list("folder"), ["b", "c", "deep"]);
     }
 
     #[test]

@@ -1,0 +1,175 @@
+//! Damage is named or harmless; it never gives wrong content and never panics.
+
+use crate::*;
+use block::{Error, Position};
+
+const SEGMENTS: &str = "segments";
+
+/// A store of several segments with records and syncs in it, closed.
+fn filled() -> (SimDisk, MemoryIndex, Vec<(Name, Block)>) {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    let mut blocks = Vec::new();
+    for number in 0..12 {
+        blocks.extend(fill(&store, number, 5));
+        store.append(&root(number % 3, "state")).unwrap();
+        store.sync().unwrap();
+    }
+    store.flush_index().unwrap();
+    assert!(store.statistics().segments >= 3);
+    (disk, index, blocks)
+}
+
+fn segment(number: u32) -> String {
+    format!("{SEGMENTS}/{number:010}.segment")
+}
+
+/// Opens a damaged store and reads all of it. Returns whether anything was noticed.
+fn read_all(disk: &SimDisk, index: &MemoryIndex, blocks: &[(Name, Block)]) -> bool {
+    let Ok(store) = open(disk, index) else { return true };
+    let mut is_noticed = store.records_from(Position::START, &mut |_| Ok(())).is_err();
+    for (name, block) in blocks {
+        match store.get(name) {
+            Ok(found) => assert_eq!(&found, block),
+            Err(_) => is_noticed = true,
+        }
+    }
+    for stream in 0..3 {
+        is_noticed |= store.latest_root(stream).is_err();
+    }
+    is_noticed
+}
+
+#[test]
+fn a_flipped_byte_anywhere_never_gives_wrong_content() {
+    let (disk, index, blocks) = filled();
+    for path in disk.paths(SEGMENTS) {
+        for offset in (0..SEGMENT_BYTES).step_by(61) {
+            let damaged = disk.image();
+            damaged.flip(&path, offset, 0x11);
+            read_all(&damaged, &index.snapshot(), &blocks);
+            read_all(&damaged, &MemoryIndex::default(), &blocks);
+        }
+    }
+}
+
+#[test]
+fn damage_that_the_index_reaches_is_named_when_the_block_is_read() {
+    let (disk, index, blocks) = filled();
+    disk.flip(&segment(1), 64 + 64 + 10, 1);
+    let store = open(&disk, &index).unwrap();
+    let error = store.get(&blocks[0].0).unwrap_err();
+    let expected = format!(
+        "block {} in segment 1 at 64: the payload's checksum does not match",
+        blocks[0].0
+    );
+    assert!(
+        matches!(&error, Error::Corrupt { what } if *what == expected),
+        "{error}"
+    );
+    assert_holds(&store, &blocks[1..]);
+}
+
+#[test]
+fn damage_in_the_middle_of_the_log_is_not_taken_for_a_torn_tail() {
+    let (disk, _, _) = filled();
+    disk.flip(&segment(2), 64 + 64 + 10, 1);
+    let before = disk.operations();
+    let error = open(&disk, &MemoryIndex::default()).err().unwrap();
+    assert!(error.to_string().contains("segment 2 at 64"), "{error}");
+    assert_eq!(
+        disk.operations() - before,
+        2,
+        "only what was sound is synced: the names, and the segment before"
+    );
+}
+
+#[test]
+fn damage_in_the_last_segment_is_known_from_a_later_record() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    fill(&store, 1, 1);
+    store.sync().unwrap();
+    store.append(&root(1, "a state")).unwrap();
+    store.sync().unwrap();
+    disk.flip(&segment(1), 64 + 8, 1);
+    let error = open(&disk, &index).err().unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("segment 1 at 64: there is no frame header; the log was durable up to"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_index_that_knows_more_than_the_log_is_not_trusted() {
+    let (disk, index, _) = filled();
+    let last = disk.paths(SEGMENTS).into_iter().max().unwrap();
+    block::Disk::remove(&disk, &last).unwrap();
+    let error = open(&disk, &index).err().unwrap();
+    assert!(error.to_string().contains("is missing"), "{error}");
+}
+
+#[test]
+fn a_missing_segment_is_named_by_whoever_needs_it() {
+    let (disk, index, blocks) = filled();
+    block::Disk::remove(&disk, &segment(1)).unwrap();
+    let store = open(&disk, &index).unwrap();
+    let error = store.get(&blocks[0].0).unwrap_err();
+    assert!(
+        error.to_string().contains("segments/0000000001.segment is missing"),
+        "{error}"
+    );
+    assert!(open(&disk, &MemoryIndex::default()).is_err());
+}
+
+#[test]
+fn a_truncated_segment_never_panics() {
+    let (disk, index, blocks) = filled();
+    for path in disk.paths(SEGMENTS) {
+        for length in (0..SEGMENT_BYTES).step_by(509) {
+            let damaged = disk.image();
+            block::Disk::open(&damaged, &path).unwrap().truncate(length).unwrap();
+            read_all(&damaged, &index.snapshot(), &blocks);
+            read_all(&damaged, &MemoryIndex::default(), &blocks);
+        }
+    }
+}
+
+#[test]
+fn random_bytes_in_place_of_segments_never_panic() {
+    let (disk, index, blocks) = filled();
+    let mut random = Random::new(9);
+    for _ in 0..200 {
+        let damaged = disk.image();
+        let paths = damaged.paths(SEGMENTS);
+        let path = &paths[random.below(paths.len() as u64) as usize];
+        let length = random.below(4096) as usize;
+        let bytes = random.bytes(length);
+        let offset = random.below(SEGMENT_BYTES);
+        let file = block::Disk::open(&damaged, path).unwrap();
+        file.write_at(&[std::io::IoSlice::new(&bytes)], offset).unwrap();
+        read_all(&damaged, &index.snapshot(), &blocks);
+        read_all(&damaged, &MemoryIndex::default(), &blocks);
+    }
+}
+
+#[test]
+fn an_index_of_another_store_is_made_again() {
+    let (disk, _, blocks) = filled();
+    let other = MemoryIndex::default();
+    block::Index::reset(&other, StoreId::from_bytes([9; 16])).unwrap();
+    assert_holds(&open(&disk, &other).unwrap(), &blocks);
+}
+
+#[test]
+fn a_lost_superblock_is_made_again_from_the_segments() {
+    let (disk, index, blocks) = filled();
+    block::Disk::remove(&disk, "store").unwrap();
+    assert_holds(&open(&disk, &index).unwrap(), &blocks);
+    disk.flip("store", 3, 0xff);
+    let store = open(&disk, &index).unwrap();
+    assert_eq!(store.id(), options().id.unwrap());
+    assert!(block::Disk::open(&disk, "store").is_ok());
+}
