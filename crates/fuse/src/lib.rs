@@ -12,6 +12,7 @@ mod features;
 mod filesystem;
 mod flags;
 mod fusermount;
+mod fuzz;
 mod handshake;
 mod interrupt;
 mod io;
@@ -46,6 +47,8 @@ pub use errno::Errno;
 pub use error::{Error, Result};
 pub use features::Features;
 pub use filesystem::Filesystem;
+#[doc(hidden)]
+pub use fuzz::fuzz_request;
 pub use interrupt::Interrupt;
 pub use io::{CopyPoint, Ioctl, IoctlResult, Poll, PollWakeup, ReadOptions, Seek, WriteOptions};
 pub use lock::{LockKind, LockWait, RecordLock};

@@ -37,8 +37,10 @@ pub(crate) fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Device>
     if options.block_device.is_some() {
         return Err(Error::NeedsRoot("a block device (fuseblk)"));
     }
-    // Says clearly what is missing before the helper fails less clearly.
-    Device::open()?;
+    // The helper may open a device that we may not; but where there is none, it is better said clearly.
+    if let Err(Error::NoDevice) = Device::open() {
+        return Err(Error::NoDevice);
+    }
     fusermount::mount(mountpoint, options)
 }
 

@@ -127,8 +127,19 @@ impl Agreed {
             return Ok(());
         };
         for index in 1..*threads {
-            workers.spawn_device(index, Arc::new(device.clone_connection()?), &self.choice)?;
+            workers.spawn_device(index, another(device), &self.choice)?;
         }
         Ok(())
+    }
+}
+
+/// A descriptor for one more thread: one of its own, or the common one where this user may not open the device.
+fn another(device: &Arc<Device>) -> Arc<Device> {
+    match device.clone_connection() {
+        Ok(clone) => Arc::new(clone),
+        Err(error) => {
+            tracing::debug!(%error, "threads share a descriptor");
+            device.clone()
+        }
     }
 }

@@ -96,11 +96,26 @@ impl Dispatcher {
         }
     }
 
-    /// Answers one request.
+    /// Answers one request, whatever happens.
     ///
     /// `arguments` begins with the fixed arguments. The first `input_length` bytes of `buffer` are what follows them in the
     /// request; the answer's body takes their place.
     pub(crate) fn dispatch(
+        &mut self,
+        header: &wire::InHeader,
+        arguments: &[u8],
+        buffer: &mut [u8],
+        input_length: usize,
+    ) -> Answer {
+        let attempt = AssertUnwindSafe(|| self.dispatch_unguarded(header, arguments, buffer, input_length));
+        catch_unwind(attempt).unwrap_or_else(|_| {
+            tracing::error!(opcode = header.opcode, node = header.node, "the file system panicked");
+            failure(header.opcode, Errno::EIO)
+        })
+    }
+
+    /// The same, but a panic goes on: for tests.
+    pub(crate) fn dispatch_unguarded(
         &mut self,
         header: &wire::InHeader,
         arguments: &[u8],
@@ -112,15 +127,11 @@ impl Dispatcher {
             return Answer::Error(Errno::ENOSYS);
         };
         let Some(arguments) = arguments.get(..self.argument_size(header.opcode)) else {
-            return malformed_answer(opcode);
+            return failure(header.opcode, message::malformed("arguments"));
         };
         let mut message = Message::new(header, arguments, buffer, input_length);
         self.request.set_caller(caller(opcode, header, &message));
-        let result = catch_unwind(AssertUnwindSafe(|| self.answer(opcode, &mut message)));
-        let answer = result.unwrap_or_else(|_| {
-            tracing::error!(?opcode, node = header.node, "the file system panicked");
-            Answer::Error(Errno::EIO)
-        });
+        let answer = self.answer(opcode, &mut message);
         tracing::trace!(?opcode, unique = header.unique, node = header.node, ?answer, "request");
         answer
     }
@@ -216,12 +227,11 @@ impl Dispatcher {
     }
 }
 
-fn malformed_answer(opcode: Opcode) -> Answer {
-    let error = message::malformed("arguments");
-    if opcode.is_answered() {
-        Answer::Error(error)
-    } else {
-        Answer::None
+/// An error, for those who wait for an answer.
+fn failure(opcode: u32, error: Errno) -> Answer {
+    match Opcode::from_number(opcode) {
+        Some(opcode) if !opcode.is_answered() => Answer::None,
+        _ => Answer::Error(error),
     }
 }
 
