@@ -59,7 +59,7 @@ impl SegmentHeader {
         raw.checksum = salt(self.store, self.number)
             .checksum(&raw.as_bytes()[..CHECKED_BYTES])
             .into();
-        zerocopy::transmute!(raw)
+        bytes_of(&raw)
     }
 
     /// The header of the segment with this number; `None` if the bytes are none. `place` is for the message of
@@ -93,6 +93,12 @@ fn salt(store: StoreId, number: u32) -> Salt {
         store,
         position: Position::new(number, 0),
     }
+}
+
+fn bytes_of(raw: &RawSegmentHeader) -> [u8; SEGMENT_HEADER_BYTES] {
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    bytes.copy_from_slice(raw.as_bytes());
+    bytes
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(crate) fn encode(store: StoreId) -> [u8; SUPERBLOCK_BYTES] {
         checksum: 0.into(),
     };
     raw.checksum = checksum(&[&raw.as_bytes()[..CHECKED_BYTES]]).into();
-    zerocopy::transmute!(raw)
+    bytes_of(&raw)
 }
 
 /// The store's id, or `None` if the bytes are no superblock. [`Error::NewerVersion`] if they are one that this program does
@@ -64,6 +64,12 @@ pub(crate) fn check_version(found: u32, place: &str) -> Result<()> {
         });
     }
     Ok(())
+}
+
+fn bytes_of(raw: &RawSuperblock) -> [u8; SUPERBLOCK_BYTES] {
+    let mut bytes = [0; SUPERBLOCK_BYTES];
+    bytes.copy_from_slice(raw.as_bytes());
+    bytes
 }
 
 #[cfg(test)]

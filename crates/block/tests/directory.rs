@@ -1,5 +1,7 @@
 //! The store in a directory of this machine.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 use block::{Block, Blocks, Error, OpenMode, Record, RecordKind, Store, StoreOptions};
 use std::fs;
 use std::path::Path;

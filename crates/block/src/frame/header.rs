@@ -106,7 +106,7 @@ impl FrameHeader {
             header_checksum: 0.into(),
         };
         raw.header_checksum = salt.checksum(&raw.as_bytes()[..CHECKED_BYTES]).into();
-        zerocopy::transmute!(raw)
+        bytes_of(&raw)
     }
 
     /// The header in the first bytes of a slice, if it was written for this place in the log.
@@ -178,7 +178,7 @@ fn encode_subject(subject: &Subject) -> (u8, [u8; 32]) {
                 durable: durable.to_u64().into(),
                 reserved: [0; 16],
             };
-            (kind, zerocopy::transmute!(raw))
+            (kind, bytes_of(&raw))
         }
     }
 }
@@ -190,7 +190,7 @@ fn decode_subject(kind: u8, bytes: &[u8; 32]) -> Result<Subject, Fault> {
         KIND_ROOT => RecordKind::Root,
         _ => return Err(Fault::Unsupported("kind")),
     };
-    let raw: RawRecord = zerocopy::transmute!(*bytes);
+    let raw = RawRecord::read_from_bytes(bytes).map_err(|_| Fault::Header)?;
     if raw.reserved != [0; 16] {
         return Err(Fault::Unsupported("record field"));
     }
@@ -199,6 +199,12 @@ fn decode_subject(kind: u8, bytes: &[u8; 32]) -> Result<Subject, Fault> {
         stream: raw.stream.get(),
         durable: Position::from_u64(raw.durable.get()),
     })
+}
+
+fn bytes_of<const BYTES: usize>(raw: &(impl IntoBytes + Immutable)) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    bytes.copy_from_slice(raw.as_bytes());
+    bytes
 }
 
 fn decode_codec(codec: u8) -> Result<Codec, Fault> {

@@ -1,5 +1,7 @@
 //! Frames as bytes: what is written is read, and nothing else is.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 use super::header::{CHECKED_BYTES, RawHeader};
 use super::*;
 use crate::checksum::Salt;

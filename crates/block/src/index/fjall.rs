@@ -62,7 +62,7 @@ impl FjallIndex {
     pub fn renew(path: &Path) -> Result<Self> {
         match std::fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::disk("remove", &path.display().to_string(), error));
+                Err(Error::disk("remove", &path.display().to_string(), error))
             }
             _ => Self::open(path),
         }

@@ -53,8 +53,8 @@ pub(super) fn is_blank(file: &SegmentFile, from: u32) -> Result<bool> {
 }
 
 fn durable_above(segments: &Segments, headers: &Headers, end: Position) -> Result<Option<Position>> {
-    let later = headers.range(end.segment() + 1..).filter_map(|(_, header)| *header);
-    if let Some(header) = later.filter(|header| header.durable > end).next() {
+    let mut later = headers.range(end.segment() + 1..).filter_map(|(_, header)| *header);
+    if let Some(header) = later.find(|header| header.durable > end) {
         return Ok(Some(header.durable));
     }
     for number in headers.range(end.segment()..).map(|(number, _)| *number) {

@@ -124,8 +124,8 @@ impl<'a> Walk<'a> {
     /// The segment that names this one as its predecessor. Of several, the newest: it was made when the others had been given
     /// up.
     fn successor(&self, number: u32) -> Option<SegmentHeader> {
-        let valid = self.headers.range(number + 1..).filter_map(|(_, header)| *header);
-        valid.filter(|header| header.follows.segment() == number).next_back()
+        let mut valid = self.headers.range(number + 1..).filter_map(|(_, header)| *header);
+        valid.rfind(|header| header.follows.segment() == number)
     }
 
     fn read_segment(&mut self, number: u32, successor: Option<SegmentHeader>) -> Result<Option<Fault>> {

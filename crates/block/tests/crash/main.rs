@@ -3,6 +3,8 @@
 //!
 //! A failure names its seed, crash point and survival seed. `CRASH_SEEDS` sets how many workloads are tried.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 mod check;
 mod workload;
 
@@ -92,7 +94,7 @@ fn crash_everywhere(seed: u64, blank: &SimDisk, tally: &mut Tally) -> Result<(),
 /// Crashes, then crashes once more while the store recovers, then looks what is there.
 fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -> Result<(), String> {
     let mut random = Random::new(salt);
-    let after = disk.crash(random.next());
+    let after = disk.crash(random.number());
     let index = history.index_after_crash(&mut random);
     tally.crashes += 1;
     check_remains(&after.image(), index.snapshot(), history)?;
@@ -102,7 +104,7 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
     let index_meanwhile = index.snapshot();
     let added = open_and_add(&interrupted, &index_meanwhile, history);
     tally.crashes_in_recovery += 1;
-    let again = interrupted.crash(random.next());
+    let again = interrupted.crash(random.number());
     let index = if random.percent(50) {
         index_meanwhile
     } else {

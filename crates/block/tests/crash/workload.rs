@@ -146,7 +146,7 @@ impl Workload {
         let body = if is_noise {
             self.random.bytes(length)
         } else {
-            vec![self.random.next() as u8; length]
+            vec![self.random.number() as u8; length]
         };
         let block = Block {
             links: self.links(),

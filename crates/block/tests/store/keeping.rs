@@ -43,7 +43,7 @@ fn putting_a_block_again_writes_nothing_before_and_after_it_is_indexed() {
 fn blocks_of_the_largest_size_fit_even_if_segments_are_smaller() {
     let (disk, index) = (SimDisk::new(), MemoryIndex::default());
     let store = create(&disk, &index);
-    let links: Vec<Name> = (0..LINKS_MAX as u64).map(|seed| noise_name(seed)).collect();
+    let links: Vec<Name> = (0..LINKS_MAX as u64).map(noise_name).collect();
     let body = Random::new(5).bytes(BODY_BYTES_MAX);
     let block = Block {
         links,

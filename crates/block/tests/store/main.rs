@@ -1,5 +1,7 @@
 //! The store on a simulated disk: what it keeps, what it refuses, what it does with damage.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 mod damage;
 mod failures;
 mod gate;
