@@ -20,8 +20,16 @@ pub struct Range {
 impl Range {
     pub(crate) fn new(tree: &Tree, from: &[u8], to: Bound<&[u8]>) -> Result<Self> {
         let end = to.map(Bytes::copy_from_slice);
-        let mut range = Self { tree: tree.clone(), path: Vec::new(), leaf: None, index: 0, end };
-        let Some(mut node) = tree.root_node()? else { return Ok(range) };
+        let mut range = Self {
+            tree: tree.clone(),
+            path: Vec::new(),
+            leaf: None,
+            index: 0,
+            end,
+        };
+        let Some(mut node) = tree.root_node()? else {
+            return Ok(range);
+        };
         while node.level() > 0 {
             let index = node.child_for(from);
             let child = cursor::child(tree.nodes(), &node, index)?;
@@ -36,7 +44,9 @@ impl Range {
     fn advance_leaf(&mut self) -> Result<()> {
         self.leaf = None;
         self.index = 0;
-        let Some(depth) = self.path.iter().rposition(|(node, index)| index + 1 < node.len()) else { return Ok(()) };
+        let Some(depth) = self.path.iter().rposition(|(node, index)| index + 1 < node.len()) else {
+            return Ok(());
+        };
         self.path.truncate(depth + 1);
         self.path[depth].1 += 1;
         loop {

@@ -32,7 +32,9 @@ impl Tree {
 
     /// What a key maps to.
     pub fn get(&self, key: &[u8]) -> Result<Option<(Bytes, Option<Name>)>> {
-        let Some(mut node) = self.root_node()? else { return Ok(None) };
+        let Some(mut node) = self.root_node()? else {
+            return Ok(None);
+        };
         while node.level() > 0 {
             node = cursor::child(&self.nodes, &node, node.child_for(key))?;
         }
@@ -61,7 +63,10 @@ impl Tree {
     /// The tree after a batch (see [`Edit`] for its order). Costs what the batch touches: untouched nodes are shared.
     pub fn apply(&self, edits: Vec<Edit>) -> Result<Tree> {
         let root = apply::apply(&self.nodes, self.root, edits)?;
-        Ok(Tree { nodes: self.nodes.clone(), root })
+        Ok(Tree {
+            nodes: self.nodes.clone(),
+            root,
+        })
     }
 
     pub(crate) fn root_node(&self) -> Result<Option<Arc<Node>>> {

@@ -24,8 +24,13 @@ impl Tree {
     /// Comes to every block of the tree, parents first. `visit` says of a node whether to go on below it: a caller that has
     /// seen the node before skips all of it. A block that occurs twice is visited twice.
     pub fn walk(&self, visit: &mut dyn FnMut(Visited) -> bool) -> Result<()> {
-        let (Some(name), Some(root)) = (self.root(), self.root_node()?) else { return Ok(()) };
-        if !visit(Visited::Node { name, level: root.level() }) {
+        let (Some(name), Some(root)) = (self.root(), self.root_node()?) else {
+            return Ok(());
+        };
+        if !visit(Visited::Node {
+            name,
+            level: root.level(),
+        }) {
             return Ok(());
         }
         let mut path = vec![(root, 0)];

@@ -1,1 +1,94 @@
-//! placeholder
+//! A file system: inodes, directories, extents and attributes over a Merkle tree, kept by a journal and checkpoints.
+//!
+//! A [`Pool`] is what one store holds: volumes by name. A [`Volume`] takes the operations of POSIX as plain function calls, each
+//! of which happens at one moment, whole or not at all.
+//!
+//! Where a volume's state is, from the newest to the oldest:
+//!
+//! ```text
+//!   operations -> overlay (memory) --commit--> journal group in the log     one fdatasync makes it durable
+//!                    |
+//!                  freeze --checkpoint--> tree nodes, then a root record    drops the journal before it
+//! ```
+//!
+//! Invariants:
+//!
+//! - **Prefix consistency.** The gate lets operations in together and a commit in alone, so a commit takes the state between two
+//!   operations, of the whole volume: what is recovered is the state after some prefix of the operations, and every operation
+//!   before a completed [`Volume::sync`] is in it.
+//! - **Records move down only**: overlay, frozen overlay, tree. Reading from the top never misses one (`layers`).
+//! - **A record of the journal means the same whenever it is replayed**: it holds values, not differences.
+//! - **Blocks before what refers to them**: data is put before the journal part or the node that links to it.
+//! - Locks are taken in this order: checkpointing, journal, gate, moving, inode locks (in the order of their stripes), overlay
+//!   shards. Operations begin at the gate, which they share; commits and checkpoints begin before it and take it alone.
+//!
+//! What this crate deliberately does not know: the kernel, the network, where blocks lie. Permissions are checked by whoever
+//! calls (the kernel, for a mount).
+
+mod attributes;
+mod catalog;
+mod change;
+mod checkpoint;
+mod codec;
+mod commit;
+mod content;
+mod data_cache;
+mod directory;
+mod dirty_block;
+mod dirty_inode;
+mod edits;
+mod environment;
+mod error;
+mod extent;
+mod flush;
+mod inode;
+mod inode_locks;
+mod journal;
+mod key;
+mod layers;
+pub mod limits;
+mod links;
+mod maintenance;
+mod names;
+mod overlay;
+mod pool;
+mod record;
+mod recovery;
+mod rename;
+mod root;
+mod shared;
+mod space;
+mod volume;
+mod xattrs;
+
+pub use attributes::{AttributeChanges, TimeChange};
+pub use catalog::{VolumeId, VolumeInfo};
+pub use content::Seek;
+pub use directory::DirectoryEntry;
+pub use environment::{Environment, SystemEnvironment};
+pub use error::{Error, Result};
+pub use inode::{Attributes, Inode, Kind, Timestamp};
+pub use names::{Creator, NewInode};
+pub use pool::{Pool, PoolError, PoolOptions};
+pub use rename::RenameMode;
+pub use space::{VolumeSpace, VolumeStatus};
+pub use volume::Volume;
+pub use xattrs::XattrMode;
+
+/// Feeds arbitrary bytes to the decoders of journal parts and roots, for fuzzing: they may refuse them, and must not panic.
+#[doc(hidden)]
+pub fn fuzz_journal(bytes: &[u8]) {
+    let (links, body) = bytes.split_at(bytes.len() / 3 / block::Name::BYTES * block::Name::BYTES);
+    let links = links
+        .chunks_exact(block::Name::BYTES)
+        .filter_map(|link| link.try_into().ok());
+    let links: Vec<_> = links.map(block::Name::from_bytes).collect();
+    let _ = journal::decode(&links, body);
+    let record = block::Record {
+        kind: block::RecordKind::Root,
+        stream: 1,
+        links,
+        body: bytes::Bytes::copy_from_slice(body),
+    };
+    let _ = root::Root::parse(&record);
+}

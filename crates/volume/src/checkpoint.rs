@@ -1,0 +1,113 @@
+//! Checkpoints: the overlay goes into the tree, and a new root makes the journal before it needless.
+
+use crate::edits::edits;
+use crate::limits::ROOT_AGE_BYTES_MAX;
+use crate::overlay::FrozenOverlay;
+use crate::root::Root;
+use crate::shared::Shared;
+use crate::{Result, Timestamp, Volume};
+use block::{Blocks, Name};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Held while a checkpoint is under way. One that failed is kept here, to be tried again before anything else is frozen.
+#[derive(Default)]
+pub(crate) struct Checkpointing {
+    unfinished: Option<Frozen>,
+}
+
+/// An overlay on its way into the tree, with the state it stands for.
+struct Frozen {
+    overlay: Arc<FrozenOverlay>,
+    root: Root,
+}
+
+/// The root that is on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct LastCheckpoint {
+    pub(crate) tree: Option<Name>,
+    pub(crate) taken: Timestamp,
+    /// Since when the root is there, for the next one's time.
+    pub(crate) at: Instant,
+    /// The log's length when the root was written.
+    log_bytes: u64,
+}
+
+impl LastCheckpoint {
+    pub(crate) fn of(root: &Root, shared: &Shared) -> Self {
+        Self {
+            tree: root.tree,
+            taken: root.taken,
+            at: Instant::now(),
+            log_bytes: shared.store.statistics().log_bytes,
+        }
+    }
+}
+
+impl Volume {
+    /// Brings everything accepted so far into the tree and makes the new root durable. Operations go on meanwhile.
+    pub fn checkpoint(&self) -> Result<()> {
+        let mut checkpointing = self.checkpointing.lock();
+        if let Some(frozen) = checkpointing.unfinished.take() {
+            self.finish(&mut checkpointing, frozen)?;
+        }
+        if self.layers.overlay.records() == 0 && !self.is_root_old() {
+            return Ok(self.shared.store.sync()?);
+        }
+        let frozen = self.freeze(&mut checkpointing)?;
+        self.finish(&mut checkpointing, frozen)
+    }
+
+    /// Whether so much log lies behind the root that recovery would look far back for it.
+    pub(crate) fn is_root_old(&self) -> bool {
+        let log_bytes = self.shared.store.statistics().log_bytes;
+        log_bytes.saturating_sub(self.last_checkpoint.lock().log_bytes) > ROOT_AGE_BYTES_MAX
+    }
+
+    fn freeze(&self, checkpointing: &mut Checkpointing) -> Result<Frozen> {
+        let mut journal = self.journal.lock();
+        let taken = self.now();
+        let (counters, overlay) = self.cut(&mut journal, || self.layers.freeze());
+        let written = self.append_group(&mut journal, counters);
+        let root = Root {
+            tree: None,
+            sequence: journal.sequence,
+            replay_from: self.shared.store.position(),
+            counters,
+            hash_seed: self.hash_seed,
+            taken,
+        };
+        journal.bytes = 0;
+        let frozen = Frozen { overlay, root };
+        if let Err(error) = written {
+            checkpointing.unfinished = Some(frozen);
+            return Err(error);
+        }
+        Ok(frozen)
+    }
+
+    fn finish(&self, checkpointing: &mut Checkpointing, frozen: Frozen) -> Result<()> {
+        match self.write_root(&frozen) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                checkpointing.unfinished = Some(frozen);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_root(&self, frozen: &Frozen) -> Result<()> {
+        let store = &self.shared.store;
+        let batch = edits(&frozen.overlay, self.shared.blocks())?;
+        let tree = self.layers.base.load().tree.apply(batch)?;
+        let root = Root {
+            tree: tree.root(),
+            ..frozen.root.clone()
+        };
+        store.append(&root.record(self.id.0))?;
+        store.sync()?;
+        self.layers.rebase(tree);
+        *self.last_checkpoint.lock() = LastCheckpoint::of(&root, &self.shared);
+        Ok(store.flush_index()?)
+    }
+}

@@ -1,0 +1,84 @@
+//! Commits: what was accepted so far becomes a group of the journal.
+//!
+//! A commit closes the gate, takes what is pending, and opens the gate again; data becomes blocks and the group is written
+//! afterwards, beside the operations that follow. Callers of [`Volume::sync`] that come while a commit is under way share the
+//! next one.
+
+use crate::change::Change;
+use crate::journal::{self, Counters};
+use crate::{Inode, Result, Volume};
+use block::{Blocks, Record, RecordKind};
+use std::sync::atomic::Ordering;
+
+/// The end of a volume's journal.
+pub(crate) struct Journal {
+    /// The last group's number.
+    pub(crate) sequence: u64,
+    /// Bytes of groups since the last checkpoint.
+    pub(crate) bytes: u64,
+    /// What was cut but could not be written: it goes before everything else.
+    unwritten: Vec<(Inode, Change)>,
+}
+
+impl Journal {
+    pub(crate) fn behind(sequence: u64) -> Self {
+        Self {
+            sequence,
+            bytes: 0,
+            unwritten: Vec::new(),
+        }
+    }
+
+    /// Whether the journal has everything that was cut.
+    pub(crate) fn is_written(&self) -> bool {
+        self.unwritten.is_empty()
+    }
+}
+
+impl Volume {
+    /// Returns when every operation that ended before the call is durable.
+    pub fn sync(&self) -> Result<()> {
+        self.commit()?;
+        Ok(self.shared.store.sync()?)
+    }
+
+    /// Brings every operation that ended before the call into the log, without waiting for the disk.
+    pub(crate) fn commit(&self) -> Result<()> {
+        let cuts_before = self.epoch.load(Ordering::SeqCst);
+        let mut journal = self.journal.lock();
+        let cuts_since = self.epoch.load(Ordering::SeqCst) - cuts_before;
+        if cuts_since > 0 && journal.is_written() {
+            return Ok(());
+        }
+        let (counters, ()) = self.cut(&mut journal, || ());
+        self.append_group(&mut journal, counters)
+    }
+
+    /// Takes the state between two operations, and does what else has to happen there.
+    pub(crate) fn cut<R>(&self, journal: &mut Journal, at_the_cut: impl FnOnce() -> R) -> (Counters, R) {
+        let _closed = self.gate.write();
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        journal.unwritten.append(&mut self.layers.overlay.take_pending());
+        (self.counts.get(), at_the_cut())
+    }
+
+    /// Appends what was cut as one group. What cannot be written stays, and is part of the next group.
+    pub(crate) fn append_group(&self, journal: &mut Journal, counters: Counters) -> Result<()> {
+        let store = &self.shared.store;
+        for part in journal::encode(journal.sequence + 1, counters, &journal.unwritten, &**store)? {
+            journal.bytes += part.body.len() as u64;
+            let (links, body) = (part.links, part.body);
+            store.append(&Record {
+                kind: RecordKind::Intent,
+                stream: self.id.0,
+                links,
+                body,
+            })?;
+        }
+        if !journal.is_written() {
+            journal.sequence += 1;
+            journal.unwritten.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! Listing directories.
+
+use crate::limits::DIRECTORY_BATCH_ENTRIES;
+use crate::{Inode, Kind, Result, Volume};
+
+/// An entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// The name.
+    pub name: Box<[u8]>,
+    /// The inode it leads to.
+    pub inode: Inode,
+    /// What that is.
+    pub kind: Kind,
+    /// Where a listing goes on behind this entry. It stays right while the directory changes.
+    pub cookie: u64,
+}
+
+impl Volume {
+    /// Some entries of a directory, from a cookie on (0 for the first); none at the end. `.` and `..` are not among them, and
+    /// cookies below 16 are free for them. An entry that is there all the time comes once, whatever else changes.
+    pub fn list(&self, directory: Inode, cookie: u64) -> Result<Vec<DirectoryEntry>> {
+        self.directory(directory)?;
+        let entries = self.layers.dentries(directory, cookie, DIRECTORY_BATCH_ENTRIES)?;
+        let entry = |((hash, name), dentry): (_, crate::change::Dentry)| {
+            let _: u64 = hash;
+            DirectoryEntry {
+                name,
+                inode: Inode(dentry.inode),
+                kind: dentry.kind,
+                cookie: hash + 1,
+            }
+        };
+        Ok(entries.into_iter().map(entry).collect())
+    }
+}

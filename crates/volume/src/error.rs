@@ -1,0 +1,90 @@
+//! What can go wrong in a volume, and the errno that POSIX names for it.
+
+use libc::c_int;
+
+/// The result of an operation on a volume.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation on a volume failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Error {
+    #[error("no such file or directory")]
+    NotFound,
+    #[error("the file is there already")]
+    Exists,
+    #[error("not a directory")]
+    NotADirectory,
+    #[error("is a directory")]
+    IsADirectory,
+    #[error("the directory is not empty")]
+    NotEmpty,
+    #[error("the name is too long")]
+    NameTooLong,
+    #[error("the inode has too many links")]
+    TooManyLinks,
+    #[error("the file would be too large")]
+    FileTooLarge,
+    #[error("{0}")]
+    Invalid(&'static str),
+    #[error("operation not permitted: {0}")]
+    NotPermitted(&'static str),
+    #[error("no such attribute")]
+    NoAttribute,
+    #[error("the attribute is too large for the buffer or for the volume")]
+    OutOfRange,
+    #[error("the attribute's value is too large")]
+    ValueTooLarge,
+    #[error("there is no data at or behind this offset")]
+    BehindEnd,
+    #[error("not supported: {0}")]
+    NotSupported(&'static str),
+    /// A record in the tree is not what this version writes.
+    #[error("a record of inode {inode} is damaged: {what}")]
+    Damaged { inode: u64, what: &'static str },
+    /// The tree or the blocks below failed.
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
+    /// An earlier failure stopped the volume from taking changes.
+    #[error("the volume takes no changes since {reason}")]
+    Failed { reason: String },
+}
+
+impl From<block::Error> for Error {
+    fn from(error: block::Error) -> Self {
+        Self::Tree(error.into())
+    }
+}
+
+impl Error {
+    /// The errno that a system call returns for it.
+    pub fn errno(&self) -> c_int {
+        match self {
+            Self::NotFound => libc::ENOENT,
+            Self::Exists => libc::EEXIST,
+            Self::NotADirectory => libc::ENOTDIR,
+            Self::IsADirectory => libc::EISDIR,
+            Self::NotEmpty => libc::ENOTEMPTY,
+            Self::NameTooLong => libc::ENAMETOOLONG,
+            Self::TooManyLinks => libc::EMLINK,
+            Self::FileTooLarge => libc::EFBIG,
+            Self::Invalid(_) => libc::EINVAL,
+            Self::NotPermitted(_) => libc::EPERM,
+            Self::NoAttribute => libc::ENODATA,
+            Self::OutOfRange => libc::ERANGE,
+            Self::ValueTooLarge => libc::E2BIG,
+            Self::BehindEnd => libc::ENXIO,
+            Self::NotSupported(_) => libc::EOPNOTSUPP,
+            Self::Damaged { .. } | Self::Failed { .. } => libc::EIO,
+            Self::Tree(error) => tree_errno(error),
+        }
+    }
+}
+
+fn tree_errno(error: &tree::Error) -> c_int {
+    match error {
+        tree::Error::Block(block::Error::Full) => libc::ENOSPC,
+        tree::Error::Block(block::Error::ReadOnly { .. }) => libc::EROFS,
+        _ => libc::EIO,
+    }
+}

@@ -1,0 +1,90 @@
+//! Every limit of this crate.
+
+use std::time::Duration;
+
+/// Longest name in a directory, in bytes (NAME_MAX).
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// Longest target of a symbolic link, in bytes (PATH_MAX less the closing NUL).
+pub const SYMLINK_BYTES_MAX: usize = 4095;
+
+/// Longest name of an extended attribute, in bytes (XATTR_NAME_MAX).
+pub const XATTR_NAME_BYTES_MAX: usize = 255;
+
+/// Longest value of an extended attribute, in bytes (XATTR_SIZE_MAX).
+pub const XATTR_VALUE_BYTES_MAX: usize = 64 << 10;
+
+/// All names of an inode's extended attributes together, in bytes (XATTR_LIST_MAX).
+pub const XATTR_LIST_BYTES_MAX: usize = 64 << 10;
+
+/// Hard links to one inode.
+pub const LINKS_MAX: u32 = 1 << 30;
+
+/// Largest file, in bytes (what `off_t` holds).
+pub const FILE_BYTES_MAX: u64 = i64::MAX as u64;
+
+/// A file no longer than this lies in the tree instead of in blocks of its own, in bytes.
+pub(crate) const INLINE_BYTES_MAX: usize = 2 << 10;
+
+/// An extended attribute longer than this lies in a block of its own, in bytes.
+pub(crate) const XATTR_INLINE_BYTES_MAX: usize = 4 << 10;
+
+/// Files are cut at multiples of this, in bytes: no extent crosses one, so whatever covers an offset is found from the start of
+/// its chunk. It is also the largest data block.
+pub(crate) const CHUNK_BYTES: u64 = 128 << 10;
+
+/// Inode numbers lie below this, so that 16 bits are left to tell the inodes of browsed snapshots from live ones.
+pub const INODE_NUMBER_MAX: u64 = 1 << 48;
+
+/// Names of volumes, in bytes.
+pub const VOLUME_NAME_BYTES_MAX: usize = 200;
+
+/// File data in memory that no block holds yet, over all volumes of a pool, in bytes. Writers wait beyond it.
+pub(crate) const DIRTY_BYTES_MAX: u64 = 64 << 20;
+
+/// Data of this many bytes is cut into blocks ahead of any sync.
+pub(crate) const DIRTY_BYTES_COMMIT: u64 = DIRTY_BYTES_MAX / 2;
+
+/// Changed records in one volume's overlay that start a checkpoint.
+pub(crate) const OVERLAY_RECORDS_CHECKPOINT: u64 = 150_000;
+
+/// Changed records in one volume's overlay at which operations wait for the checkpoint under way.
+pub(crate) const OVERLAY_RECORDS_MAX: u64 = 2 * OVERLAY_RECORDS_CHECKPOINT;
+
+/// Journal behind the last checkpoint that starts the next one, in bytes: bounds the replay after a crash.
+pub(crate) const JOURNAL_BYTES_CHECKPOINT: u64 = 32 << 20;
+
+/// A volume's root is written anew when this many bytes of log lie behind it, so that no idle volume makes recovery look far back.
+pub(crate) const ROOT_AGE_BYTES_MAX: u64 = 128 << 20;
+
+/// How long changes wait for a checkpoint.
+pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Bytes of one part of a journal group. Its last item may go beyond it.
+pub(crate) const JOURNAL_PART_BYTES: usize = 512 << 10;
+
+/// Links of one part of a journal group.
+pub(crate) const JOURNAL_PART_LINKS_MAX: usize = 8 << 10;
+
+/// Extents of one orphan that are dropped in a step.
+pub(crate) const DIRECTORY_BATCH_ENTRIES: usize = 256;
+
+/// Memory for decoded tree nodes, in bytes, per pool.
+pub(crate) const NODE_CACHE_BYTES: u64 = 48 << 20;
+
+/// Memory for decoded data blocks, in bytes, per pool.
+pub(crate) const DATA_CACHE_BYTES: u64 = 16 << 20;
+
+/// Symbolic names for locks on inodes: two inodes may share one.
+pub(crate) const LOCK_STRIPES: usize = 1024;
+
+/// Parts of the overlay, each under its own lock.
+pub(crate) const OVERLAY_SHARDS: usize = 64;
+
+/// Threads that cut full blocks ahead of a sync, per pool.
+pub(crate) const FLUSH_THREADS: usize = 2;
+
+const _: () = assert!(JOURNAL_PART_BYTES + XATTR_VALUE_BYTES_MAX + 1024 < block::BODY_BYTES_MAX);
+const _: () = assert!(JOURNAL_PART_LINKS_MAX < block::LINKS_MAX);
+const _: () = assert!(CHUNK_BYTES as usize <= block::BODY_BYTES_MAX);
+const _: () = assert!(SYMLINK_BYTES_MAX < tree::VALUE_BYTES_MAX && XATTR_INLINE_BYTES_MAX < tree::VALUE_BYTES_MAX);

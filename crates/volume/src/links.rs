@@ -1,0 +1,143 @@
+//! Adding and removing names; what happens to an inode that no name leads to any more.
+//!
+//! Such an inode is an orphan: it stays, whole, until the caller says that nobody has it open ([`Volume::reclaim`]). Orphans are
+//! listed in a directory of their own, so that those which a crash leaves behind are found and reclaimed.
+
+use crate::change::{Change, Dentry};
+use crate::limits::LINKS_MAX;
+use crate::names::check_name;
+use crate::{Attributes, Error, Inode, Kind, Result, Volume};
+
+impl Volume {
+    /// Gives an inode one more name.
+    pub fn link(&self, inode: Inode, directory: Inode, name: &[u8]) -> Result<Attributes> {
+        check_name(name)?;
+        let _operation = self.begin()?;
+        let _locks = self.locks.write_all(&[inode, directory]);
+        let mut parent = self.living_directory(directory)?;
+        let mut attributes = self.existing(inode)?;
+        if attributes.is_directory() {
+            return Err(Error::NotPermitted("a directory has one name"));
+        }
+        if self.dentry(directory, name)?.is_some() {
+            return Err(Error::Exists);
+        }
+        match attributes.links {
+            0 => return Err(Error::NotFound),
+            LINKS_MAX.. => return Err(Error::TooManyLinks),
+            _ => attributes.links += 1,
+        }
+        attributes.changed = self.now();
+        self.layers
+            .overlay
+            .change(inode, Change::Attributes(attributes.clone().into()));
+        self.add_dentry(directory, &mut parent, name, inode, attributes.kind);
+        Ok(attributes)
+    }
+
+    /// Removes a name of anything but a directory. Gives the inode; if it has no name left, the caller reclaims it when nobody
+    /// has it open.
+    pub fn unlink(&self, directory: Inode, name: &[u8]) -> Result<Inode> {
+        self.remove(directory, name, |attributes| match attributes.kind {
+            Kind::Directory => Err(Error::IsADirectory),
+            _ => Ok(()),
+        })
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_directory(&self, directory: Inode, name: &[u8]) -> Result<Inode> {
+        match name {
+            b"." => return Err(Error::Invalid("`.` cannot be removed")),
+            b".." => return Err(Error::NotEmpty),
+            _ => {}
+        }
+        self.remove(directory, name, |attributes| match (attributes.kind, attributes.size) {
+            (Kind::Directory, 0) => Ok(()),
+            (Kind::Directory, _) => Err(Error::NotEmpty),
+            _ => Err(Error::NotADirectory),
+        })
+    }
+
+    fn remove(&self, directory: Inode, name: &[u8], may_go: impl Fn(&Attributes) -> Result<()>) -> Result<Inode> {
+        let _operation = self.begin()?;
+        loop {
+            let (inode, _) = self.lookup(directory, name)?;
+            let _locks = self.locks.write_all(&[directory, inode]);
+            if self.dentry(directory, name)?.map(|dentry| dentry.inode) != Some(inode.0) {
+                continue;
+            }
+            let mut parent = self.directory(directory)?;
+            let attributes = self.existing(inode)?;
+            may_go(&attributes)?;
+            if attributes.is_directory() {
+                parent.links -= 1;
+            }
+            self.remove_dentry(directory, &mut parent, name);
+            self.drop_link(inode, attributes);
+            return Ok(inode);
+        }
+    }
+
+    /// Takes away a link; a directory loses both of its own. The caller holds the inode's lock.
+    pub(crate) fn drop_link(&self, inode: Inode, mut attributes: Attributes) {
+        attributes.links = if attributes.is_directory() {
+            0
+        } else {
+            attributes.links - 1
+        };
+        attributes.changed = self.now();
+        if attributes.links == 0 {
+            self.set_orphan(
+                inode,
+                Some(Dentry {
+                    inode: inode.0,
+                    kind: attributes.kind,
+                }),
+            );
+        }
+        self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
+    }
+
+    fn set_orphan(&self, inode: Inode, dentry: Option<Dentry>) {
+        let change = Change::Dentry {
+            hash: inode.0,
+            name: Box::default(),
+            dentry,
+        };
+        self.layers.overlay.change(Inode::ORPHANS, change);
+    }
+
+    /// Says that nobody has an inode open: if no name leads to it either, it goes.
+    pub fn reclaim(&self, inode: Inode) -> Result<()> {
+        let is_orphan = |attributes: Option<Attributes>| attributes.filter(|attributes| attributes.links == 0);
+        if is_orphan(self.layers.attributes(inode)?).is_none() {
+            return Ok(());
+        }
+        let _operation = self.begin()?;
+        let _lock = self.locks.write(inode);
+        let Some(attributes) = is_orphan(self.layers.attributes(inode)?) else {
+            return Ok(());
+        };
+        self.counts.inode_gone(&attributes);
+        self.layers.overlay.change(inode, Change::Drop);
+        self.set_orphan(inode, None);
+        Ok(())
+    }
+
+    /// Reclaims all orphans. Only while nobody can have one open: after the volume was opened.
+    pub(crate) fn reclaim_orphans(&self) -> Result<()> {
+        let mut from = 0;
+        loop {
+            let orphans = self
+                .layers
+                .dentries(Inode::ORPHANS, from, crate::limits::DIRECTORY_BATCH_ENTRIES)?;
+            let Some(((last, _), _)) = orphans.last_key_value() else {
+                return Ok(());
+            };
+            from = last + 1;
+            for dentry in orphans.values() {
+                self.reclaim(Inode(dentry.inode))?;
+            }
+        }
+    }
+}

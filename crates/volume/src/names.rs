@@ -1,0 +1,237 @@
+//! Finding and making what has a name.
+
+use crate::change::{Change, Dentry};
+use crate::dirty_inode::DentryKey;
+use crate::limits::{INODE_NUMBER_MAX, NAME_BYTES_MAX, SYMLINK_BYTES_MAX};
+use crate::{Attributes, Error, Inode, Kind, Result, Volume};
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Who makes an inode.
+#[derive(Clone, Copy, Debug)]
+pub struct Creator {
+    /// The owner it gets.
+    pub uid: u32,
+    /// The group it gets, unless its directory has set-group-id.
+    pub gid: u32,
+}
+
+/// What [`Volume::make`] makes.
+#[derive(Clone, Debug)]
+pub enum NewInode<'a> {
+    /// An empty regular file.
+    File,
+    /// An empty directory.
+    Directory,
+    /// A symbolic link to this path.
+    Symlink(&'a [u8]),
+    /// A fifo.
+    Fifo,
+    /// A Unix socket.
+    Socket,
+    /// A character device with this number.
+    CharacterDevice(u32),
+    /// A block device with this number.
+    BlockDevice(u32),
+}
+
+impl NewInode<'_> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::File => Kind::File,
+            Self::Directory => Kind::Directory,
+            Self::Symlink(_) => Kind::Symlink,
+            Self::Fifo => Kind::Fifo,
+            Self::Socket => Kind::Socket,
+            Self::CharacterDevice(_) => Kind::CharacterDevice,
+            Self::BlockDevice(_) => Kind::BlockDevice,
+        }
+    }
+
+    fn device(&self) -> u32 {
+        match self {
+            Self::CharacterDevice(device) | Self::BlockDevice(device) => *device,
+            _ => 0,
+        }
+    }
+}
+
+/// Hashes below this are no names': listings use them for `.` and `..`.
+pub(crate) const NAME_HASH_MIN: u64 = 16;
+
+impl Volume {
+    /// The inode that a name of a directory leads to.
+    pub fn lookup(&self, directory: Inode, name: &[u8]) -> Result<(Inode, Attributes)> {
+        check_length(name)?;
+        let found = self.dentry(directory, name)?;
+        let Some(dentry) = found else {
+            self.directory(directory)?;
+            return Err(Error::NotFound);
+        };
+        let inode = Inode(dentry.inode);
+        Ok((inode, self.existing(inode)?))
+    }
+
+    /// Makes an inode and gives it a name.
+    pub fn make(
+        &self,
+        directory: Inode,
+        name: &[u8],
+        new: NewInode<'_>,
+        permissions: u32,
+        creator: Creator,
+    ) -> Result<(Inode, Attributes)> {
+        check_name(name)?;
+        if let NewInode::Symlink(target) = new
+            && target.len() > SYMLINK_BYTES_MAX
+        {
+            return Err(Error::NameTooLong);
+        }
+        let _operation = self.begin()?;
+        let _lock = self.locks.write(directory);
+        let mut parent = self.living_directory(directory)?;
+        if self.dentry(directory, name)?.is_some() {
+            return Err(Error::Exists);
+        }
+        let inode = self.counts.new_inode();
+        if inode.0 >= INODE_NUMBER_MAX {
+            return Err(Error::NotSupported("more inodes than have numbers"));
+        }
+        let attributes = self.new_attributes(directory, &parent, &new, permissions, creator);
+        self.layers.overlay.make(inode);
+        if let NewInode::Symlink(target) = new {
+            self.counts.allocation_changed(0, attributes.allocated_bytes);
+            self.layers
+                .overlay
+                .change(inode, Change::Inline(Some(Bytes::copy_from_slice(target))));
+        }
+        self.layers
+            .overlay
+            .change(inode, Change::Attributes(attributes.clone().into()));
+        if attributes.is_directory() {
+            parent.links += 1;
+        }
+        self.add_dentry(directory, &mut parent, name, inode, attributes.kind);
+        Ok((inode, attributes))
+    }
+
+    fn new_attributes(
+        &self,
+        directory: Inode,
+        parent: &Attributes,
+        new: &NewInode<'_>,
+        permissions: u32,
+        creator: Creator,
+    ) -> Attributes {
+        let (kind, now) = (new.kind(), self.now());
+        let inherits_group = parent.permissions & libc::S_ISGID != 0;
+        let is_directory = kind == Kind::Directory;
+        let inherited = if inherits_group && is_directory {
+            libc::S_ISGID
+        } else {
+            0
+        };
+        let size = if let NewInode::Symlink(target) = new {
+            target.len() as u64
+        } else {
+            0
+        };
+        Attributes {
+            kind,
+            permissions: permissions & 0o7777 | inherited,
+            uid: creator.uid,
+            gid: if inherits_group { parent.gid } else { creator.gid },
+            links: if is_directory { 2 } else { 1 },
+            device: new.device(),
+            size,
+            allocated_bytes: size,
+            accessed: now,
+            modified: now,
+            changed: now,
+            born: now,
+            parent: if is_directory { directory.0 } else { 0 },
+        }
+    }
+
+    /// What a symbolic link points to.
+    pub fn read_link(&self, inode: Inode) -> Result<Bytes> {
+        match self.existing(inode)?.kind {
+            Kind::Symlink => Ok(self.layers.inline(inode)?.unwrap_or_default()),
+            _ => Err(Error::Invalid("not a symbolic link")),
+        }
+    }
+
+    /// A directory in which names can be made: one that is not removed.
+    pub(crate) fn living_directory(&self, inode: Inode) -> Result<Attributes> {
+        let attributes = self.directory(inode)?;
+        if attributes.links == 0 {
+            Err(Error::NotFound)
+        } else {
+            Ok(attributes)
+        }
+    }
+
+    pub(crate) fn dentry(&self, directory: Inode, name: &[u8]) -> Result<Option<Dentry>> {
+        self.layers.dentry(directory, &self.dentry_key(name))
+    }
+
+    /// Where a name stands in its directory. The top bit of the hash is clear, so that a listing's cookie is a positive `off_t`.
+    pub(crate) fn dentry_key(&self, name: &[u8]) -> DentryKey {
+        let hash = xxh3_64_with_seed(name, self.hash_seed) >> 1;
+        (hash.max(NAME_HASH_MIN), name.into())
+    }
+
+    pub(crate) fn add_dentry(
+        &self,
+        directory: Inode,
+        attributes: &mut Attributes,
+        name: &[u8],
+        inode: Inode,
+        kind: Kind,
+    ) {
+        attributes.size += 1;
+        self.set_dentry(directory, attributes, name, Some(Dentry { inode: inode.0, kind }));
+    }
+
+    pub(crate) fn remove_dentry(&self, directory: Inode, attributes: &mut Attributes, name: &[u8]) {
+        attributes.size -= 1;
+        self.set_dentry(directory, attributes, name, None);
+    }
+
+    /// Changes what a name leads to, and with it the directory's times and whatever of its attributes the caller changed.
+    pub(crate) fn set_dentry(
+        &self,
+        directory: Inode,
+        attributes: &mut Attributes,
+        name: &[u8],
+        dentry: Option<Dentry>,
+    ) {
+        attributes.touch_content(self.now());
+        let (hash, name) = self.dentry_key(name);
+        self.layers
+            .overlay
+            .change(directory, Change::Dentry { hash, name, dentry });
+        self.layers
+            .overlay
+            .change(directory, Change::Attributes(attributes.clone().into()));
+    }
+}
+
+fn check_length(name: &[u8]) -> Result<()> {
+    if name.len() > NAME_BYTES_MAX {
+        Err(Error::NameTooLong)
+    } else {
+        Ok(())
+    }
+}
+
+/// Refuses what can be no name of a new entry.
+pub(crate) fn check_name(name: &[u8]) -> Result<()> {
+    check_length(name)?;
+    match name {
+        b"" => Err(Error::NotFound),
+        b"." | b".." => Err(Error::Exists),
+        name if name.contains(&b'/') || name.contains(&0) => Err(Error::Invalid("a name holds no slash and no NUL")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,288 @@
+//! A pool: the volumes of a store.
+
+use crate::catalog::{self, Catalog, VolumeId, VolumeInfo};
+use crate::change::Change;
+use crate::data_cache::DataCache;
+use crate::environment::{Environment, SystemEnvironment};
+use crate::flush::Flusher;
+use crate::journal::Counters;
+use crate::limits::NODE_CACHE_BYTES;
+use crate::maintenance::{self, Wake};
+use crate::root::Root;
+use crate::shared::Shared;
+use crate::{Attributes, Creator, Error, Inode, Kind, Volume, recovery};
+use block::{Blocks, Position, Store};
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tree::Nodes;
+
+pub(crate) type Volumes = RwLock<BTreeMap<VolumeId, Arc<Volume>>>;
+
+/// The volumes of a store, opened.
+pub struct Pool {
+    shared: Arc<Shared>,
+    catalog: Mutex<Catalog>,
+    volumes: Arc<Volumes>,
+    maintenance: Option<JoinHandle<()>>,
+}
+
+/// How a pool is opened.
+pub struct PoolOptions {
+    /// Time and chance.
+    pub environment: Arc<dyn Environment>,
+    /// Whether threads store data and make checkpoints beside the operations. Without, checkpoints are the caller's.
+    pub background: bool,
+    /// Who owns the first volume, if the pool is new.
+    pub owner: Creator,
+}
+
+impl PoolOptions {
+    /// As a node runs it.
+    pub fn new(owner: Creator) -> Self {
+        Self {
+            environment: Arc::new(SystemEnvironment),
+            background: true,
+            owner,
+        }
+    }
+}
+
+/// Why something about a pool failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PoolError {
+    /// A volume has the name already.
+    #[error("there is a volume {name} already; `pantala volume list` shows all")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// No volume has the name.
+    #[error("there is no volume {name}; there is {}", .there.join(", "))]
+    NoSuchVolume {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        there: Vec<String>,
+    },
+    /// The name cannot be a volume's.
+    #[error("{name:?} cannot be a volume's name: {why}")]
+    BadName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The first volume stays as long as the pool.
+    #[error("{name} is the pool's first volume and stays; delete what is in it instead")]
+    FirstVolume {
+        /// Its name.
+        name: String,
+    },
+    /// The system gave no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(Arc<std::io::Error>),
+    /// A volume, or the catalog, failed.
+    #[error(transparent)]
+    Volume(#[from] Error),
+}
+
+impl From<std::io::Error> for PoolError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Thread(Arc::new(error))
+    }
+}
+
+impl From<block::Error> for PoolError {
+    fn from(error: block::Error) -> Self {
+        Self::Volume(error.into())
+    }
+}
+
+/// The first volume's name in a new pool.
+const FIRST_VOLUME_NAME: &str = "main";
+
+impl Pool {
+    /// Opens the pool in a store, or begins one with an empty volume `main`.
+    pub fn open(store: Arc<Store>, options: PoolOptions) -> Result<Self, PoolError> {
+        let blocks: Arc<dyn Blocks> = store.clone();
+        let nodes = Nodes::new(blocks.clone(), NODE_CACHE_BYTES);
+        let flusher = options.background.then(|| Flusher::start(&blocks)).transpose()?;
+        let shared = Arc::new(Shared {
+            nodes: nodes.clone(),
+            data: DataCache::new(),
+            budget: Arc::default(),
+            flusher,
+            environment: options.environment,
+            wake: Wake::default(),
+            store: store.clone(),
+        });
+        let found = Catalog::open(store.clone(), nodes.clone())?;
+        let is_new = found.is_none();
+        let catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
+        let volumes = Arc::new(RwLock::new(recovery::recover(&shared, &catalog.volumes()?)?));
+        let mut pool = Self {
+            shared,
+            catalog: Mutex::new(catalog),
+            volumes,
+            maintenance: None,
+        };
+        if is_new {
+            pool.create_volume(FIRST_VOLUME_NAME, options.owner)?;
+        }
+        if options.background {
+            pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
+        }
+        Ok(pool)
+    }
+
+    /// The store that the pool lies in.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.shared.store
+    }
+
+    /// All volumes, the first one first.
+    pub fn list_volumes(&self) -> Result<Vec<VolumeInfo>, PoolError> {
+        Ok(self.catalog.lock().volumes()?)
+    }
+
+    /// A volume by its number.
+    pub fn volume(&self, id: VolumeId) -> Option<Arc<Volume>> {
+        self.volumes.read().get(&id).cloned()
+    }
+
+    /// What the catalog has of the volume with a name.
+    pub fn find_volume(&self, name: &str) -> Result<VolumeInfo, PoolError> {
+        find(&self.catalog.lock(), name)
+    }
+
+    /// Makes an empty volume whose top directory belongs to `owner`.
+    pub fn create_volume(&self, name: &str, owner: Creator) -> Result<VolumeInfo, PoolError> {
+        let mut catalog = self.catalog.lock();
+        check_free(&catalog, name)?;
+        let now = self.shared.environment.now();
+        let info = VolumeInfo {
+            id: catalog.next_volume()?,
+            name: name.into(),
+            created: now,
+        };
+        let volume = self.empty_volume(info.id, owner)?;
+        catalog.add(&info, now)?;
+        self.volumes.write().insert(info.id, Arc::new(volume));
+        Ok(info)
+    }
+
+    fn empty_volume(&self, id: VolumeId, owner: Creator) -> Result<Volume, PoolError> {
+        let now = self.shared.environment.now();
+        let root = Root {
+            tree: None,
+            sequence: 0,
+            replay_from: Position::START,
+            counters: Counters {
+                next_inode: Inode::FIRST.0,
+                inodes: 1,
+                allocated_bytes: 0,
+            },
+            hash_seed: self.shared.environment.random(),
+            taken: now,
+        };
+        let volume = Volume::at(id, &root, self.shared.clone());
+        let top = Attributes {
+            kind: Kind::Directory,
+            permissions: 0o755,
+            uid: owner.uid,
+            gid: owner.gid,
+            links: 2,
+            device: 0,
+            size: 0,
+            allocated_bytes: 0,
+            accessed: now,
+            modified: now,
+            changed: now,
+            born: now,
+            parent: Inode::ROOT.0,
+        };
+        volume
+            .layers
+            .overlay
+            .change(Inode::ROOT, Change::Attributes(top.into()));
+        volume.checkpoint()?;
+        Ok(volume)
+    }
+
+    /// Gives a volume another name.
+    pub fn rename_volume(&self, name: &str, new_name: &str) -> Result<VolumeInfo, PoolError> {
+        let mut catalog = self.catalog.lock();
+        let mut info = find(&catalog, name)?;
+        check_free(&catalog, new_name)?;
+        info.name = new_name.into();
+        catalog.update(&info, self.shared.environment.now())?;
+        Ok(info)
+    }
+
+    /// Forgets a volume with all that is in it. Nobody may use it any more.
+    pub fn delete_volume(&self, name: &str) -> Result<(), PoolError> {
+        let mut catalog = self.catalog.lock();
+        let info = find(&catalog, name)?;
+        if info.id == VolumeId::FIRST {
+            return Err(PoolError::FirstVolume { name: name.into() });
+        }
+        catalog.remove(info.id, self.shared.environment.now())?;
+        self.volumes.write().remove(&info.id);
+        Ok(())
+    }
+
+    /// Makes everything accepted so far durable, in every volume.
+    pub fn sync(&self) -> Result<(), PoolError> {
+        for volume in self.open_volumes() {
+            volume.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything accepted so far into the volumes' trees, durably.
+    pub fn checkpoint(&self) -> Result<(), PoolError> {
+        for volume in self.open_volumes() {
+            volume.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// File data in memory that no block holds yet, in bytes.
+    pub fn dirty_bytes(&self) -> u64 {
+        self.shared.budget.bytes()
+    }
+
+    fn open_volumes(&self) -> Vec<Arc<Volume>> {
+        self.volumes.read().values().cloned().collect()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.wake.close();
+        if let Some(thread) = self.maintenance.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the maintenance thread panicked");
+        }
+    }
+}
+
+fn find(catalog: &Catalog, name: &str) -> Result<VolumeInfo, PoolError> {
+    let volumes = catalog.volumes()?;
+    let found = volumes.iter().find(|volume| volume.name == name).cloned();
+    found.ok_or_else(|| PoolError::NoSuchVolume {
+        name: name.into(),
+        there: volumes.into_iter().map(|volume| volume.name).collect(),
+    })
+}
+
+fn check_free(catalog: &Catalog, name: &str) -> Result<(), PoolError> {
+    catalog::check_name(name).map_err(|why| PoolError::BadName { name: name.into(), why })?;
+    if catalog.volumes()?.iter().any(|volume| volume.name == name) {
+        return Err(PoolError::NameTaken { name: name.into() });
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Renaming.
+
+use crate::change::{Change, Dentry};
+use crate::names::check_name;
+use crate::{Attributes, Error, Inode, Kind, Result, Volume};
+
+/// What happens to what has the new name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenameMode {
+    /// It is replaced.
+    Replace,
+    /// The rename fails (`RENAME_NOREPLACE`).
+    NoReplace,
+    /// It gets the old name (`RENAME_EXCHANGE`).
+    Exchange,
+}
+
+/// A name and what it leads to.
+struct Place<'a> {
+    directory: Inode,
+    name: &'a [u8],
+}
+
+impl Volume {
+    /// Renames. Gives the inode that lost its name, if one was replaced: the caller reclaims it when nobody has it open.
+    pub fn rename(&self, from: (Inode, &[u8]), to: (Inode, &[u8]), mode: RenameMode) -> Result<Option<Inode>> {
+        let from = Place {
+            directory: from.0,
+            name: from.1,
+        };
+        let to = Place {
+            directory: to.0,
+            name: to.1,
+        };
+        for place in [&from, &to] {
+            match check_name(place.name) {
+                Err(Error::Exists) => return Err(Error::Invalid("`.` and `..` cannot be renamed")),
+                checked => checked?,
+            }
+        }
+        let _operation = self.begin()?;
+        let _moving = (from.directory != to.directory).then(|| self.moving.lock());
+        loop {
+            let source = self.dentry(from.directory, from.name)?.ok_or(Error::NotFound)?;
+            let target = self.dentry(to.directory, to.name)?;
+            let mut inodes = vec![from.directory, to.directory, Inode(source.inode)];
+            inodes.extend(target.map(|target| Inode(target.inode)));
+            let _locks = self.locks.write_all(&inodes);
+            let is_unchanged = self.dentry(from.directory, from.name)? == Some(source)
+                && self.dentry(to.directory, to.name)? == target;
+            if is_unchanged {
+                return self.rename_locked(&from, source, &to, target, mode);
+            }
+        }
+    }
+
+    fn rename_locked(
+        &self,
+        from: &Place<'_>,
+        source: Dentry,
+        to: &Place<'_>,
+        target: Option<Dentry>,
+        mode: RenameMode,
+    ) -> Result<Option<Inode>> {
+        self.living_directory(to.directory)?;
+        self.check_not_below(source, from.directory, to.directory)?;
+        match (mode, target) {
+            (RenameMode::NoReplace, Some(_)) => Err(Error::Exists),
+            (RenameMode::Exchange, None) => Err(Error::NotFound),
+            (RenameMode::Exchange, Some(target)) => {
+                self.check_not_below(target, to.directory, from.directory)?;
+                self.exchange(from, source, to, target)?;
+                Ok(None)
+            }
+            (_, Some(target)) if target.inode == source.inode => Ok(None),
+            (_, target) => self.replace(from, source, to, target),
+        }
+    }
+
+    /// A directory cannot be moved to a place below itself. If the directories differ, the caller holds `moving`, so that nobody
+    /// else changes who is below whom.
+    fn check_not_below(&self, moved: Dentry, from: Inode, to: Inode) -> Result<()> {
+        if moved.kind != Kind::Directory || from == to {
+            return Ok(());
+        }
+        let mut ancestor = to;
+        while ancestor != Inode::ROOT {
+            if ancestor.0 == moved.inode {
+                return Err(Error::Invalid("a directory cannot go below itself"));
+            }
+            ancestor = Inode(self.directory(ancestor)?.parent);
+        }
+        Ok(())
+    }
+
+    fn replace(
+        &self,
+        from: &Place<'_>,
+        source: Dentry,
+        to: &Place<'_>,
+        target: Option<Dentry>,
+    ) -> Result<Option<Inode>> {
+        let moved = self.existing(Inode(source.inode))?;
+        let mut parent = self.directory(from.directory)?;
+        if let Some(target) = target {
+            let replaced = self.existing(Inode(target.inode))?;
+            check_replaceable(&moved, &replaced)?;
+        }
+        parent.links -= moved.is_directory() as u32;
+        self.remove_dentry(from.directory, &mut parent, from.name);
+        let mut parent = self.directory(to.directory)?;
+        if let Some(target) = target {
+            let replaced = self.existing(Inode(target.inode))?;
+            parent.links -= replaced.is_directory() as u32;
+            parent.size -= 1;
+            self.drop_link(Inode(target.inode), replaced);
+        }
+        parent.links += moved.is_directory() as u32;
+        self.add_dentry(to.directory, &mut parent, to.name, Inode(source.inode), source.kind);
+        self.moved(Inode(source.inode), moved, to.directory);
+        Ok(target.map(|target| Inode(target.inode)))
+    }
+
+    fn exchange(&self, from: &Place<'_>, source: Dentry, to: &Place<'_>, target: Dentry) -> Result<()> {
+        let one = self.existing(Inode(source.inode))?;
+        let other = self.existing(Inode(target.inode))?;
+        let mut parent = self.directory(from.directory)?;
+        parent.links = parent.links - one.is_directory() as u32 + other.is_directory() as u32;
+        self.set_dentry(from.directory, &mut parent, from.name, Some(target));
+        let mut parent = self.directory(to.directory)?;
+        parent.links = parent.links - other.is_directory() as u32 + one.is_directory() as u32;
+        self.set_dentry(to.directory, &mut parent, to.name, Some(source));
+        self.moved(Inode(source.inode), one, to.directory);
+        if source.inode != target.inode {
+            self.moved(Inode(target.inode), other, from.directory);
+        }
+        Ok(())
+    }
+
+    /// Notes where a renamed inode is now.
+    fn moved(&self, inode: Inode, mut attributes: Attributes, directory: Inode) {
+        if attributes.is_directory() {
+            attributes.parent = directory.0;
+        }
+        attributes.changed = self.now();
+        self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
+    }
+}
+
+fn check_replaceable(moved: &Attributes, replaced: &Attributes) -> Result<()> {
+    match (moved.is_directory(), replaced.is_directory()) {
+        (true, false) => Err(Error::NotADirectory),
+        (false, true) => Err(Error::IsADirectory),
+        (true, true) if replaced.size > 0 => Err(Error::NotEmpty),
+        _ => Ok(()),
+    }
+}

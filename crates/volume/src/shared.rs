@@ -1,0 +1,26 @@
+//! What the volumes of a pool share.
+
+use crate::data_cache::DataCache;
+use crate::dirty_block::Budget;
+use crate::environment::Environment;
+use crate::flush::Flusher;
+use crate::maintenance::Wake;
+use block::{Blocks, Store};
+use std::sync::Arc;
+use tree::Nodes;
+
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) data: DataCache,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) flusher: Option<Flusher>,
+    pub(crate) environment: Arc<dyn Environment>,
+    pub(crate) wake: Wake,
+}
+
+impl Shared {
+    pub(crate) fn blocks(&self) -> &dyn Blocks {
+        &*self.store
+    }
+}

@@ -1,0 +1,56 @@
+//! What a volume says about itself.
+
+use crate::{Result, Timestamp, Volume};
+use block::{Name, Space};
+
+/// What statfs(2) shows of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeSpace {
+    /// The disk under the pool.
+    pub disk: Space,
+    /// Inodes that are there.
+    pub inodes: u64,
+    /// Inodes that can still be made.
+    pub inodes_free: u64,
+}
+
+/// What `pantala status` shows of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeStatus {
+    /// Inodes that are there.
+    pub inodes: u64,
+    /// Bytes of all content, before compression.
+    pub logical_bytes: u64,
+    /// Changed records that no checkpoint has.
+    pub dirty_records: u64,
+    /// The last checkpoint's root; `None` while the volume has never held anything.
+    pub root: Option<Name>,
+    /// When the state of the last checkpoint was taken.
+    pub checkpoint_taken: Timestamp,
+}
+
+impl Volume {
+    /// The space there is for this volume.
+    pub fn space(&self) -> Result<VolumeSpace> {
+        let inodes = self.counts.get().inodes;
+        let inodes_free = crate::limits::INODE_NUMBER_MAX - self.counts.get().next_inode;
+        Ok(VolumeSpace {
+            disk: self.shared.store.space()?,
+            inodes,
+            inodes_free,
+        })
+    }
+
+    /// How the volume is.
+    pub fn status(&self) -> VolumeStatus {
+        let counters = self.counts.get();
+        let checkpoint = self.last_checkpoint.lock();
+        VolumeStatus {
+            inodes: counters.inodes,
+            logical_bytes: counters.allocated_bytes,
+            dirty_records: self.layers.overlay.records(),
+            root: checkpoint.tree,
+            checkpoint_taken: checkpoint.taken,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A volume and the way into it.
+
+use crate::catalog::VolumeId;
+use crate::checkpoint::{Checkpointing, LastCheckpoint};
+use crate::commit::Journal;
+use crate::inode_locks::InodeLocks;
+use crate::journal::Counters;
+use crate::layers::Layers;
+use crate::limits::{DIRTY_BYTES_COMMIT, DIRTY_BYTES_MAX, OVERLAY_RECORDS_CHECKPOINT, OVERLAY_RECORDS_MAX};
+use crate::root::Root;
+use crate::shared::Shared;
+use crate::{Attributes, Error, Inode, Kind, Result, Timestamp};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tree::Tree;
+
+/// A file system.
+pub struct Volume {
+    pub(crate) id: VolumeId,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) layers: Layers,
+    pub(crate) locks: InodeLocks,
+    /// Operations that change something hold it shared; a commit takes it alone, for moments.
+    pub(crate) gate: RwLock<()>,
+    /// Counts the cuts that commits have made. Data of an earlier epoch never changes in place.
+    pub(crate) epoch: AtomicU64,
+    pub(crate) counts: Counts,
+    pub(crate) hash_seed: u64,
+    pub(crate) journal: Mutex<Journal>,
+    pub(crate) checkpointing: Mutex<Checkpointing>,
+    pub(crate) last_checkpoint: Mutex<LastCheckpoint>,
+    /// Held by a rename that moves a directory to another one: only one at a time may change who is below whom.
+    pub(crate) moving: Mutex<()>,
+}
+
+/// [`Counters`] that operations change.
+pub(crate) struct Counts {
+    next_inode: AtomicU64,
+    inodes: AtomicU64,
+    allocated_bytes: AtomicU64,
+}
+
+impl Counts {
+    fn new(counters: Counters) -> Self {
+        let counts = Self {
+            next_inode: 0.into(),
+            inodes: 0.into(),
+            allocated_bytes: 0.into(),
+        };
+        counts.set(counters);
+        counts
+    }
+
+    pub(crate) fn set(&self, counters: Counters) {
+        self.next_inode.store(counters.next_inode, Ordering::Relaxed);
+        self.inodes.store(counters.inodes, Ordering::Relaxed);
+        self.allocated_bytes.store(counters.allocated_bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Counters {
+        Counters {
+            next_inode: self.next_inode.load(Ordering::Relaxed),
+            inodes: self.inodes.load(Ordering::Relaxed),
+            allocated_bytes: self.allocated_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn new_inode(&self) -> Inode {
+        self.inodes.fetch_add(1, Ordering::Relaxed);
+        Inode(self.next_inode.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn inode_gone(&self, attributes: &Attributes) {
+        self.inodes.fetch_sub(1, Ordering::Relaxed);
+        self.allocation_changed(attributes.allocated_bytes, 0);
+    }
+
+    pub(crate) fn allocation_changed(&self, before: u64, after: u64) {
+        self.allocated_bytes
+            .fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    }
+}
+
+impl Volume {
+    /// The volume at a root, without what the journal has behind it.
+    pub(crate) fn at(id: VolumeId, root: &Root, shared: Arc<Shared>) -> Self {
+        let tree = Tree::new(shared.nodes.clone(), root.tree);
+        Self {
+            id,
+            layers: Layers::new(tree),
+            locks: InodeLocks::new(),
+            gate: RwLock::new(()),
+            epoch: AtomicU64::new(0),
+            counts: Counts::new(root.counters),
+            hash_seed: root.hash_seed,
+            journal: Mutex::new(Journal::behind(root.sequence)),
+            checkpointing: Mutex::default(),
+            last_checkpoint: Mutex::new(LastCheckpoint::of(root, &shared)),
+            moving: Mutex::new(()),
+            shared,
+        }
+    }
+
+    /// Which volume of the pool it is.
+    pub fn id(&self) -> VolumeId {
+        self.id
+    }
+
+    /// Lets an operation in that changes something. Waits while there is no room for more changes in memory.
+    pub(crate) fn begin(&self) -> Result<RwLockReadGuard<'_, ()>> {
+        self.make_room()?;
+        Ok(self.gate.read())
+    }
+
+    /// Bounds what is in memory: beyond a first limit the maintenance thread is woken, beyond a second the caller does the work.
+    fn make_room(&self) -> Result<()> {
+        let (records, dirty_bytes) = (self.layers.overlay.records(), self.shared.budget.bytes());
+        if records >= OVERLAY_RECORDS_CHECKPOINT || dirty_bytes >= DIRTY_BYTES_COMMIT {
+            self.shared.wake.wake();
+        }
+        if dirty_bytes >= DIRTY_BYTES_MAX {
+            self.commit()?;
+        }
+        if records >= OVERLAY_RECORDS_MAX {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.environment.now()
+    }
+
+    /// The attributes of an inode that must be there.
+    pub(crate) fn existing(&self, inode: Inode) -> Result<Attributes> {
+        self.layers.attributes(inode)?.ok_or(Error::NotFound)
+    }
+
+    /// The attributes of an inode that must be a directory.
+    pub(crate) fn directory(&self, inode: Inode) -> Result<Attributes> {
+        let attributes = self.existing(inode)?;
+        if attributes.is_directory() {
+            Ok(attributes)
+        } else {
+            Err(Error::NotADirectory)
+        }
+    }
+
+    /// The attributes of an inode that must be a regular file.
+    pub(crate) fn file(&self, inode: Inode) -> Result<Attributes> {
+        let attributes = self.existing(inode)?;
+        match attributes.kind {
+            Kind::File => Ok(attributes),
+            Kind::Directory => Err(Error::IsADirectory),
+            _ => Err(Error::Invalid("not a regular file")),
+        }
+    }
+}

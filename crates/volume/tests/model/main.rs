@@ -1,0 +1,241 @@
+//! Random operations on a volume, against a file system that is obviously right; then the same with the power going at every
+//! operation of the disk.
+//!
+//! A failure names its seed. `MODEL_SEEDS` and `CRASH_SEEDS` set how many are tried.
+
+mod model;
+mod workload;
+
+use block::{Compression, MemoryIndex, Store, StoreId, StoreOptions};
+use sim::{Random, SimDisk};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use volume::{Creator, Environment, Pool, PoolOptions, Timestamp, Volume, VolumeId};
+use workload::{FILE_BYTES_MAX, Workload, dump};
+
+/// A clock that ticks when it is looked at.
+#[derive(Default)]
+struct Clock(AtomicU64);
+
+impl Environment for Clock {
+    fn now(&self) -> Timestamp {
+        let ticks = self.0.fetch_add(1, Ordering::Relaxed);
+        Timestamp {
+            seconds: ticks as i64,
+            nanoseconds: 0,
+        }
+    }
+
+    fn random(&self) -> u64 {
+        7
+    }
+}
+
+fn store_options() -> StoreOptions {
+    let id = Some(StoreId::from_bytes([1; StoreId::BYTES]));
+    StoreOptions {
+        segment_bytes: 256 << 10,
+        compression: Compression::Lz4,
+        id,
+    }
+}
+
+fn pool_options() -> PoolOptions {
+    let owner = Creator { uid: 1, gid: 1 };
+    PoolOptions {
+        environment: Arc::new(Clock::default()),
+        background: false,
+        owner,
+    }
+}
+
+fn open_pool(disk: &SimDisk, is_new: bool) -> Result<Pool, volume::PoolError> {
+    let disk = Arc::new(disk.clone());
+    let index = Box::new(MemoryIndex::default());
+    let store = match is_new {
+        true => Store::create(disk, index, store_options())?,
+        false => Store::open(disk, index, store_options())?,
+    };
+    Pool::open(Arc::new(store), pool_options())
+}
+
+fn main_volume(pool: &Pool) -> Arc<Volume> {
+    pool.volume(VolumeId::FIRST).expect("a pool has a first volume")
+}
+
+fn seeds(variable: &str, default: u64) -> u64 {
+    std::env::var(variable)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+#[test]
+fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
+    for seed in 0..seeds("MODEL_SEEDS", 12) {
+        println!("seed {seed}");
+        let disk = SimDisk::new();
+        let mut pool = open_pool(&disk, true).unwrap();
+        let mut volume = main_volume(&pool);
+        let mut workload = Workload::new(seed, FILE_BYTES_MAX);
+        for step in 0..400 {
+            workload.step(&volume).unwrap();
+            match workload.random.below(40) {
+                0 => volume.checkpoint().unwrap(),
+                1 => volume.sync().unwrap(),
+                2 => {
+                    let is_clean = workload.random.percent(50);
+                    if is_clean {
+                        pool.checkpoint().unwrap()
+                    } else {
+                        pool.sync().unwrap()
+                    }
+                    drop((volume, pool));
+                    pool = open_pool(&disk, false).unwrap();
+                    volume = main_volume(&pool);
+                }
+                _ => {}
+            }
+            if step % 50 == 49 {
+                assert_eq!(
+                    dump(&volume).unwrap(),
+                    workload.model.dump(),
+                    "seed {seed}, step {step}"
+                );
+            }
+        }
+        let counted = volume.space().unwrap().inodes;
+        assert_eq!(
+            counted,
+            workload.model.nodes.len() as u64,
+            "seed {seed}: inodes are miscounted"
+        );
+    }
+}
+
+/// What a run of the workload accepted, until it ended or the power went.
+struct History {
+    /// What a user saw after each number of steps.
+    states: Vec<Vec<String>>,
+    /// Steps that a completed sync promised to keep.
+    durable_steps: usize,
+    operations: u64,
+}
+
+fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
+    let mut workload = Workload::new(seed, 40 << 10);
+    let mut history = History {
+        states: vec![workload.model.dump()],
+        durable_steps: 0,
+        operations: 0,
+    };
+    let Ok(pool) = open_pool(disk, true) else {
+        return history;
+    };
+    let volume = main_volume(&pool);
+    for _ in 0..steps {
+        if workload.step(&volume).is_err() {
+            break;
+        }
+        history.states.push(workload.model.dump());
+        let is_durable = match workload.random.below(6) {
+            0 => volume.sync().is_ok(),
+            1 => volume.checkpoint().is_ok(),
+            _ => false,
+        };
+        if is_durable {
+            history.durable_steps = history.states.len() - 1;
+        }
+        if disk.is_stopped() {
+            break;
+        }
+    }
+    history.operations = disk.operations();
+    history
+}
+
+/// Recovers and checks the prefix; then the volume must take operations again.
+fn check_recovered(disk: &SimDisk, history: &History) {
+    let Ok(pool) = open_pool(disk, false) else {
+        assert_eq!(history.durable_steps, 0, "a pool with synced content does not open");
+        return;
+    };
+    let volume = main_volume(&pool);
+    let found = dump(&volume).unwrap();
+    let kept = history.states.iter().rposition(|state| *state == found);
+    let kept = kept.unwrap_or_else(|| panic!("no prefix of the operations gives what was recovered:\n{found:#?}"));
+    assert!(
+        kept >= history.durable_steps,
+        "{} steps were synced, {kept} are there",
+        history.durable_steps
+    );
+    volume
+        .write(
+            volume
+                .make(
+                    volume::Inode::ROOT,
+                    b"after",
+                    volume::NewInode::File,
+                    0o600,
+                    Creator { uid: 1, gid: 1 },
+                )
+                .unwrap()
+                .0,
+            0,
+            &[1; 5000],
+        )
+        .unwrap();
+    volume.sync().unwrap();
+    volume.checkpoint().unwrap();
+}
+
+#[test]
+fn a_crash_at_any_operation_of_the_disk_leaves_a_prefix_with_everything_synced() {
+    let mut points = 0;
+    for seed in 0..seeds("CRASH_SEEDS", 4) {
+        let whole = run(seed, &SimDisk::new(), 60);
+        for operation in 0..whole.operations {
+            let disk = SimDisk::new();
+            disk.stop_at(operation);
+            let history = run(seed, &disk, 60);
+            for survival in 0..2 {
+                println!("seed {seed}, operation {operation}, survival {survival}");
+                let crashed = disk.crash(survival * 1000 + operation);
+                crash_in_recovery(&crashed, operation + survival, &history);
+                check_recovered(&crashed, &history);
+                points += 1;
+            }
+        }
+    }
+    println!("{points} crashes");
+    assert!(points > 400, "the workload is long enough to mean something: {points}");
+}
+
+/// The power goes again while the first loss is being recovered from.
+fn crash_in_recovery(crashed: &SimDisk, seed: u64, history: &History) {
+    let disk = crashed.image();
+    disk.stop_at(Random::new(seed).below(6));
+    let _ = open_pool(&disk, false);
+    check_recovered(&disk.crash(seed), history);
+}
+
+#[test]
+#[should_panic(expected = "steps")]
+fn the_crash_test_notices_a_disk_that_ignores_syncs() {
+    for seed in 0..20 {
+        let disk = SimDisk::new();
+        disk.ignore_syncs();
+        let history = run(seed, &disk, 60);
+        for survival in 0..10 {
+            let crashed = disk.crash(survival);
+            let Ok(pool) = open_pool(&crashed, false) else {
+                panic!("{} steps were synced", history.durable_steps)
+            };
+            let found = dump(&main_volume(&pool));
+            let kept = found
+                .ok()
+                .and_then(|found| history.states.iter().rposition(|state| *state == found));
+            assert!(kept.is_some_and(|kept| kept >= history.durable_steps), "steps are lost");
+        }
+    }
+}
