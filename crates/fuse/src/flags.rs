@@ -83,6 +83,8 @@ pub(crate) use flags;
 
 #[cfg(test)]
 mod tests {
+    #![expect(unreachable_pub, reason = "the macro defines public types")]
+
     flags! {
         /// Two bits.
         Sample: u32 {

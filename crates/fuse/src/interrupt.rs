@@ -32,6 +32,8 @@ pub(crate) struct Interrupts {
 struct Registry {
     waiting: HashMap<u64, Waiting>,
     remembered: VecDeque<u64>,
+    /// The connection ended: everyone should give up.
+    over: bool,
 }
 
 /// A token, and how many guards hold it.
@@ -45,14 +47,14 @@ impl Interrupts {
     /// The token of a request that is being handled.
     pub(crate) fn register(self: &Arc<Self>, unique: u64) -> Interrupt {
         let mut state = self.state.lock();
+        let due = state.recall(unique) || state.over;
         let waiting = state.waiting.entry(unique).or_default();
         waiting.guards += 1;
         let token = waiting.token.clone();
-        if let Some(position) = state.remembered.iter().position(|&known| known == unique) {
-            state.remembered.remove(position);
+        drop(state);
+        if due {
             token.set();
         }
-        drop(state);
         Interrupt {
             token,
             unique,
@@ -72,15 +74,12 @@ impl Interrupts {
         token.set();
     }
 
-    /// The connection is gone: every handler that waits should give up.
+    /// The connection ended: every handler that waits should give up, now and from now on.
     pub(crate) fn raise_all(&self) {
-        let tokens: Vec<_> = self
-            .state
-            .lock()
-            .waiting
-            .values()
-            .map(|waiting| waiting.token.clone())
-            .collect();
+        let mut state = self.state.lock();
+        state.over = true;
+        let tokens: Vec<_> = state.waiting.values().map(|waiting| waiting.token.clone()).collect();
+        drop(state);
         for token in tokens {
             token.set();
         }
@@ -99,6 +98,12 @@ impl Interrupts {
 }
 
 impl Registry {
+    /// Whether this request was interrupted before it had a token.
+    fn recall(&mut self, unique: u64) -> bool {
+        let position = self.remembered.iter().position(|&known| known == unique);
+        position.is_some_and(|position| self.remembered.remove(position).is_some())
+    }
+
     fn remember(&mut self, unique: u64) {
         if self.remembered.len() == REMEMBERED_MAX {
             self.remembered.pop_front();
@@ -232,6 +237,14 @@ mod tests {
         assert_eq!(interrupts.state.lock().remembered.len(), REMEMBERED_MAX);
         assert!(interrupts.register(4_999).is_set());
         assert!(!interrupts.register(0).is_set());
+    }
+
+    #[test]
+    fn after_the_end_every_token_is_set() {
+        let interrupts = Arc::new(Interrupts::default());
+        let before = interrupts.register(2);
+        interrupts.raise_all();
+        assert!(before.is_set() && interrupts.register(4).is_set());
     }
 
     #[test]

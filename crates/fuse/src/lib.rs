@@ -1,4 +1,86 @@
 //! The kernel's FUSE protocol, for any file system.
+//!
+//! A file system implements [`Filesystem`]: a method per request, synchronous, called by several threads at once.
+//! [`Session::mount`] mounts it and serves it over io_uring, where the kernel has that, or through `/dev/fuse`.
+//!
+//! ```no_run
+//! use fuse::{Attr, CachedAttr, DirectoryBuffer, Entry, Errno, FileKind, Filesystem, ReadOptions, Request, ROOT};
+//! use std::{path::Path, sync::Arc, time::Duration};
+//!
+//! struct Hello;
+//!
+//! const FILE: u64 = 2;
+//! const TEXT: &[u8] = b"Hello!\n";
+//! const VALID: Duration = Duration::from_secs(1);
+//!
+//! fn attr(node: u64) -> Attr {
+//!     let (mode, size) = if node == ROOT { (0o040755, 0) } else { (0o100644, TEXT.len() as u64) };
+//!     Attr { ino: node, mode, size, nlink: 1, ..Attr::default() }
+//! }
+//!
+//! impl Filesystem for Hello {
+//!     fn lookup(&self, _: &Request, _: u64, name: &[u8]) -> Result<Entry, Errno> {
+//!         if name != b"hello" {
+//!             return Err(Errno::ENOENT);
+//!         }
+//!         Ok(Entry { node: FILE, attr: attr(FILE), entry_valid: VALID, attr_valid: VALID, generation: 0 })
+//!     }
+//!
+//!     fn getattr(&self, _: &Request, node: u64, _: Option<u64>) -> Result<CachedAttr, Errno> {
+//!         Ok(CachedAttr { attr: attr(node), attr_valid: VALID })
+//!     }
+//!
+//!     fn read(&self, _: &Request, _: u64, _: u64, at: u64, buffer: &mut [u8], _: ReadOptions) -> Result<usize, Errno> {
+//!         let rest = TEXT.get(at as usize..).unwrap_or_default();
+//!         let length = rest.len().min(buffer.len());
+//!         buffer[..length].copy_from_slice(&rest[..length]);
+//!         Ok(length)
+//!     }
+//!
+//!     fn readdir(&self, _: &Request, _: u64, _: u64, at: u64, entries: &mut DirectoryBuffer<'_>) -> Result<(), Errno> {
+//!         let _full = at == 0 && !entries.push(FILE, 1, FileKind::File, b"hello");
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> fuse::Result<()> {
+//!     let config = fuse::SessionConfig::default().without(fuse::Features::READDIRPLUS);
+//!     let session = fuse::Session::mount(Arc::new(Hello), Path::new("/mnt"), &fuse::MountOptions::default(), &config)?;
+//!     println!("{:?}", session.capabilities());
+//!     session.wait()
+//! }
+//! ```
+//!
+//! `examples/memory` is a whole file system.
+//!
+//! # What is where
+//!
+//! | layer | holds |
+//! |---|---|
+//! | [`Session`], `start`, `workers`, `rings` | a mount's life: threads, beginning, end |
+//! | `mount`, `fusermount`, [`mounts`] | mounting as root and as a user, dead mounts |
+//! | `handshake` | what kernel and file system agree on |
+//! | `transport` | how requests come and answers go: `/dev/fuse`, io_uring |
+//! | `dispatch` | bytes to calls and back |
+//! | `wire` | the kernel's structs |
+//! | [`Notifier`], [`NotifierQueue`] | telling the kernel what changed |
+//! | [`Interrupt`] | telling a handler that its caller gave up |
+//!
+//! # Invariants
+//!
+//! - Nothing that the kernel sends makes it panic, and a file system that panics costs the one request.
+//! - Between the kernel and the file system data is not copied: a write's data is seen where the kernel put it, a read fills
+//!   the buffer that the kernel takes.
+//! - Serving a request allocates nothing (except for ioctls).
+//! - A handler that waits can be interrupted, whatever the transport; see [`Interrupt`].
+//! - Memory is bounded: per thread on `/dev/fuse` one largest request; for io_uring see [`uring`].
+//!
+//! # What it deliberately does not do
+//!
+//! Answers later than the handler's return, paths instead of node ids, passthrough, splice, DAX, CUSE, `bmap`, and other
+//! systems than Linux.
+//!
+//! Needs Linux 5.4 or newer; io_uring needs 6.14.
 
 mod attr;
 mod capabilities;

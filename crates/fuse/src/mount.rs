@@ -1,7 +1,7 @@
 //! Mounting: from a directory to a connection.
 
 use crate::device::Device;
-use crate::{Error, MountOptions, Result, fusermount};
+use crate::{Error, MountOptions, Result, fusermount, mounts};
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::fs::FileType;
 use rustix::mount::MountFlags;
@@ -15,6 +15,9 @@ pub(crate) fn check(mountpoint: &Path) -> Result<PathBuf> {
     let metadata = fs::metadata(mountpoint).map_err(|source| unreadable(mountpoint, source))?;
     if !metadata.is_dir() {
         return Err(Error::MountpointNotDirectory(mountpoint.into()));
+    }
+    if mounts::is_dead(mountpoint) {
+        return Err(Error::MountpointDead(mountpoint.into()));
     }
     fs::canonicalize(mountpoint).map_err(|source| unreadable(mountpoint, source))
 }
@@ -37,10 +40,8 @@ pub(crate) fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Device>
     if options.block_device.is_some() {
         return Err(Error::NeedsRoot("a block device (fuseblk)"));
     }
-    // The helper may open a device that we may not; but where there is none, it is better said clearly.
-    if let Err(Error::NoDevice) = Device::open() {
-        return Err(Error::NoDevice);
-    }
+    // The helper opens it with the user's permissions too, but says less clearly what is wrong.
+    Device::open()?;
     fusermount::mount(mountpoint, options)
 }
 

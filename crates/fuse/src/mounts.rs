@@ -3,6 +3,8 @@
 //! A mount outlives a daemon that was killed; everything below it then answers `ENOTCONN` until someone unmounts it.
 
 use crate::{Error, Result, fusermount};
+use rustix::fs::{AtFlags, StatxFlags};
+use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use std::ffi::OsString;
 use std::io;
@@ -59,12 +61,12 @@ impl FuseMount {
 
 /// Whether a mount's daemon is dead: the kernel answers `ENOTCONN` for it.
 ///
-/// A daemon that lives but hangs makes this hang too.
+/// Asks for fresh attributes, because the kernel goes on answering from its cache for a dead daemon. A daemon that lives but
+/// hangs makes this hang too.
 pub fn is_dead(mountpoint: &Path) -> bool {
-    match std::fs::symlink_metadata(mountpoint) {
-        Ok(_) => false,
-        Err(error) => matches!(error.raw_os_error(), Some(libc::ENOTCONN | libc::ECONNABORTED)),
-    }
+    let flags = AtFlags::STATX_FORCE_SYNC | AtFlags::SYMLINK_NOFOLLOW;
+    let answer = rustix::fs::statx(rustix::fs::CWD, mountpoint, flags, StatxFlags::BASIC_STATS);
+    matches!(answer, Err(Errno::NOTCONN | Errno::CONNABORTED))
 }
 
 /// Takes a mount away at once, dead or not; what is open in it stays open until closed.
@@ -112,7 +114,7 @@ pub fn abort(mountpoint: &Path) -> Result<()> {
 /// Unmounting by force begins with cutting the connection, also where the rest fails.
 fn force(mountpoint: &Path) -> io::Result<()> {
     match rustix::mount::unmount(mountpoint, UnmountFlags::FORCE | UnmountFlags::NOFOLLOW) {
-        Ok(()) | Err(rustix::io::Errno::BUSY) => Ok(()),
+        Ok(()) | Err(Errno::BUSY) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -123,7 +125,7 @@ fn unmount_with(mountpoint: &Path, flags: UnmountFlags) -> Result<()> {
     }
     match rustix::mount::unmount(mountpoint, flags | UnmountFlags::NOFOLLOW) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::BUSY) => Err(Error::Busy(mountpoint.into())),
+        Err(Errno::BUSY) => Err(Error::Busy(mountpoint.into())),
         Err(error) => Err(Error::Unmount {
             path: mountpoint.into(),
             source: error.into(),

@@ -92,6 +92,7 @@ fn spawn(workers: &Arc<Workers>, index: usize, share: Share, device: &Arc<Device
             return Ok(());
         }
         let served = ring.serve(&mut dispatcher);
+        dispatcher.connection_ended();
         served.map_err(|source| Error::Transport {
             what: "waiting for io_uring",
             source,

@@ -60,6 +60,7 @@ impl Workers {
         let max_write = choice.max_write;
         self.spawn(format!("fuse-device-{index}"), move || {
             let result = transport::device::serve(&device, &mut dispatcher, max_write);
+            dispatcher.connection_ended();
             result.map_err(|source| Error::Transport {
                 what: "reading /dev/fuse",
                 source,
@@ -106,8 +107,6 @@ impl Workers {
     }
 
     fn leave(&self) {
-        // Threads only leave when the connection ends, so nobody waits for the others' handlers any more.
-        self.connection.interrupt_all();
         let mut state = self.state.lock();
         state.running -= 1;
         if state.running > 0 {

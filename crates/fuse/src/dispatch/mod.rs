@@ -52,11 +52,6 @@ impl Connection {
             tracing::error!("the file system panicked in destroy");
         }
     }
-
-    /// Makes every handler that waits give up.
-    pub(crate) fn interrupt_all(&self) {
-        self.interrupts.raise_all();
-    }
 }
 
 /// What goes back to the kernel.
@@ -85,6 +80,11 @@ impl Dispatcher {
             request,
             features,
         }
+    }
+
+    /// No answer reaches anyone any more: makes every handler that waits, on any thread, give up.
+    pub(crate) fn connection_ended(&self) {
+        self.connection.interrupts.raise_all();
     }
 
     /// How many bytes of fixed arguments a request with this opcode has.

@@ -1,0 +1,496 @@
+//! Mounted sessions: their ends, their failures, what reaches the file system. Needs root.
+
+mod common;
+
+use common::probe::{Probe, SIZE};
+use common::{Mounted, Mountpoint, eventually, transports};
+use fuse::{
+    Error, Features, MountOptions, Notification, NotifierQueue, ROOT, Session, SessionConfig, Transport, mounts,
+};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Tells a child of the tests where to mount.
+const MOUNTPOINT: &str = "FUSE_TEST_MOUNTPOINT";
+const TRANSPORT: &str = "FUSE_TEST_TRANSPORT";
+
+#[test]
+fn unmounting_a_busy_file_system_says_so_and_waits_for_nothing() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let file = File::open(mounted.path("plain")).expect("opened");
+        assert!(matches!(mounted.unmount(), Err(Error::Busy(_))));
+        assert!(!probe.destroyed.load(Ordering::SeqCst));
+        drop(file);
+        unmount_soon(&mounted);
+        mounted.wait().expect("no thread failed");
+        assert!(probe.destroyed.load(Ordering::SeqCst));
+        mounted.unmount().expect("unmounting twice does no harm");
+    }
+}
+
+/// A file's release may come a moment after its close.
+fn unmount_soon(mounted: &Mounted) {
+    eventually("unmounted", || mounted.unmount().is_ok());
+}
+
+#[test]
+fn a_detached_file_system_serves_what_is_open() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let mut file = File::open(mounted.path("plain")).expect("opened");
+        mounted.detach().expect("detached");
+        assert!(!mounted.path("plain").exists());
+        file.read_exact(&mut [0; 4096]).expect("still served");
+        assert!(!probe.destroyed.load(Ordering::SeqCst));
+        drop(file);
+        mounted.wait().expect("no thread failed");
+        assert!(probe.destroyed.load(Ordering::SeqCst));
+    }
+}
+
+#[test]
+fn a_panic_in_a_handler_answers_eio_and_the_session_goes_on() {
+    for transport in transports() {
+        let mounted = Mounted::new(Arc::new(Probe::default()), transport);
+        let error = fs::read(mounted.path("panics")).expect_err("the handler panics");
+        assert_eq!(error.raw_os_error(), Some(libc::EIO));
+        File::open(mounted.path("plain"))
+            .expect("served")
+            .read_exact(&mut [0; 10])
+            .expect("served");
+    }
+}
+
+#[test]
+fn a_reader_that_is_killed_ends_at_once() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let mut reader = spawn("cat", &mounted.path("blocks"));
+        eventually("the reader blocks", || probe.blocked.load(Ordering::SeqCst) == 1);
+        let killed = Instant::now();
+        reader.kill().expect("killed");
+        reader.wait().expect("ended");
+        assert!(killed.elapsed() < Duration::from_secs(2));
+        eventually("the handler ends", || probe.interrupted.load(Ordering::SeqCst) == 1);
+    }
+}
+
+#[test]
+fn a_wait_for_a_lock_that_is_killed_ends_at_once() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let config = SessionConfig {
+            transport,
+            ..SessionConfig::default()
+        }
+        .with(Features::POSIX_LOCKS);
+        let mounted = Mounted::with(probe.clone(), &MountOptions::default(), &config);
+        let mut waiter = child("waits_for_a_lock", &mounted.path("plain"), transport)
+            .spawn()
+            .expect("spawned");
+        eventually("the waiter blocks", || probe.blocked.load(Ordering::SeqCst) == 1);
+        waiter.kill().expect("killed");
+        waiter.wait().expect("ended");
+        eventually("the handler ends", || probe.interrupted.load(Ordering::SeqCst) == 1);
+    }
+}
+
+#[test]
+#[ignore = "run by the test above, as a process that can be killed"]
+fn waits_for_a_lock() {
+    let Some(path) = std::env::var_os(MOUNTPOINT) else {
+        return;
+    };
+    let file = File::options().read(true).write(true).open(path).expect("opened");
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open, and the kernel only reads the lock.
+    unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(&file), libc::F_SETLKW, &raw const lock) };
+}
+
+#[test]
+fn requests_of_one_mebibyte_arrive_whole() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        assert_eq!(mounted.capabilities().max_write, 1 << 20);
+        let mut file = File::options();
+        let mut file = file.write(true).open(mounted.path("plain")).expect("opened");
+        for _ in 0..SIZE >> 20 {
+            file.write_all(&vec![1; 1 << 20]).expect("written");
+        }
+        drop(file);
+        assert_eq!(largest(&probe.writes), 1 << 20);
+        mounted
+            .notifier()
+            .invalidate_inode(2, 0, 0)
+            .expect("what was written is cached");
+        fs::read(mounted.path("plain")).expect("read");
+        assert_eq!(largest(&probe.reads), 1 << 20);
+        let mut direct = File::options();
+        let direct = direct
+            .read(true)
+            .custom_flags(libc::O_DIRECT)
+            .open(mounted.path("plain"))
+            .expect("opened");
+        probe.reads.lock().expect("not poisoned").clear();
+        read_aligned(direct, 4 << 20);
+        assert_eq!(largest(&probe.reads), 1 << 20);
+    }
+}
+
+fn largest(sizes: &std::sync::Mutex<Vec<usize>>) -> usize {
+    sizes
+        .lock()
+        .expect("not poisoned")
+        .iter()
+        .copied()
+        .max()
+        .expect("there were some")
+}
+
+fn read_aligned(mut file: File, length: usize) {
+    let mut buffer = vec![0; length + 4096];
+    let skip = buffer.as_ptr().align_offset(4096);
+    file.read_exact(&mut buffer[skip..skip + length]).expect("read");
+}
+
+#[test]
+fn what_is_cached_stays_until_a_notification() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let first = || {
+            let mut byte = [0];
+            File::open(mounted.path("plain"))
+                .expect("opened")
+                .read_exact(&mut byte)
+                .expect("read");
+            byte[0]
+        };
+        assert_eq!(first(), 0);
+        probe.byte.store(7, Ordering::SeqCst);
+        assert_eq!(first(), 0);
+        mounted
+            .notifier()
+            .invalidate_inode(2, 0, 0)
+            .expect("the kernel takes it");
+        assert_eq!(first(), 7);
+        mounted.notifier().store(2, 0, &[9; 4096]).expect("the kernel takes it");
+        assert_eq!(first(), 9);
+    }
+}
+
+#[test]
+fn names_are_looked_up_again_after_a_notification() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let queue = NotifierQueue::new(mounted.notifier(), 16).expect("a thread");
+        let name: Box<[u8]> = b"plain"[..].into();
+        let lookups = || {
+            let before = probe.lookups.load(Ordering::SeqCst);
+            fs::metadata(mounted.path("plain")).expect("it is there");
+            probe.lookups.load(Ordering::SeqCst) - before
+        };
+        assert_eq!(lookups(), 1);
+        assert_eq!(lookups(), 0);
+        for notification in [
+            Notification::InvalidateEntry {
+                parent: ROOT,
+                name: name.clone(),
+            },
+            Notification::ExpireEntry {
+                parent: ROOT,
+                name: name.clone(),
+            },
+            Notification::Delete {
+                parent: ROOT,
+                child: 2,
+                name: name.clone(),
+            },
+            Notification::IncrementEpoch,
+        ] {
+            queue.push(notification.clone()).expect("there is room");
+            queue.flush();
+            assert_eq!((lookups(), lookups()), (1, 0), "{notification:?}");
+        }
+        mounted
+            .notifier()
+            .invalidate_entry(ROOT, b"unknown")
+            .expect("nothing to do");
+        mounted.notifier().prune(&[2, 3]).expect("the kernel takes it");
+    }
+}
+
+#[test]
+fn a_session_whose_process_is_killed_leaves_a_dead_mount_that_can_be_taken_away() {
+    for transport in transports() {
+        let mountpoint = Mountpoint::new();
+        let path = mountpoint.path();
+        let mut daemon = child("serves_until_killed", &path, transport).spawn().expect("spawned");
+        eventually("mounted", || path.join("plain").exists());
+        assert!(!mounts::is_dead(&path));
+        daemon.kill().expect("killed");
+        daemon.wait().expect("ended");
+        eventually("dead", || mounts::is_dead(&path));
+        let refused = Session::mount(
+            Arc::new(Probe::default()),
+            &path,
+            &MountOptions::default(),
+            &config(transport),
+        );
+        assert!(matches!(refused, Err(Error::MountpointDead(_))), "{refused:?}");
+        let mount = mounts::find(&path).expect("/proc").expect("still mounted");
+        assert!(mount.is_dead() && mount.kind == "fuse");
+        mount.detach().expect("taken away");
+        assert_eq!(mounts::find(&path).expect("/proc"), None);
+        assert!(fs::read_dir(&path).expect("the directory below").next().is_none());
+    }
+}
+
+#[test]
+#[ignore = "run by the test above, as a process that can be killed"]
+fn serves_until_killed() {
+    let (Some(path), Some(transport)) = (std::env::var_os(MOUNTPOINT), std::env::var_os(TRANSPORT)) else {
+        return;
+    };
+    let transport = if transport == "Uring" {
+        Transport::Uring
+    } else {
+        Transport::Device
+    };
+    let probe = Arc::new(Probe::default());
+    let session = Session::mount(probe, Path::new(&path), &MountOptions::default(), &config(transport));
+    session.expect("mounted").wait().expect("served");
+}
+
+#[test]
+fn an_aborted_session_ends_with_handlers_still_waiting() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let mut reader = spawn("cat", &mounted.path("blocks"));
+        eventually("the reader blocks", || probe.blocked.load(Ordering::SeqCst) == 1);
+        mounted.abort().expect("aborted");
+        mounted.wait().expect("no thread failed");
+        assert!(!reader.wait().expect("ended").success());
+        assert!(probe.destroyed.load(Ordering::SeqCst));
+    }
+}
+
+#[test]
+fn what_cannot_be_mounted_is_refused_with_a_reason() {
+    let mount = |path: &str| {
+        Session::mount(
+            Arc::new(Probe::default()),
+            Path::new(path),
+            &MountOptions::default(),
+            &SessionConfig::default(),
+        )
+    };
+    assert!(matches!(mount("/nonexistent"), Err(Error::MountpointMissing(_))));
+    assert!(matches!(mount("/etc/passwd"), Err(Error::MountpointNotDirectory(_))));
+}
+
+#[test]
+fn a_file_system_that_does_not_start_is_not_mounted() {
+    struct Refuses;
+    impl fuse::Filesystem for Refuses {
+        fn init(&self, _: &fuse::Capabilities) -> Result<(), fuse::Errno> {
+            Err(fuse::Errno::ENOMEM)
+        }
+        fn destroy(&self) {
+            panic!("it never started");
+        }
+    }
+    for transport in transports() {
+        let mountpoint = Mountpoint::new();
+        let refused = Session::mount(
+            Arc::new(Refuses),
+            &mountpoint.path(),
+            &MountOptions::default(),
+            &config(transport),
+        );
+        assert!(
+            matches!(refused, Err(Error::Refused(fuse::Errno::ENOMEM))),
+            "{refused:?}"
+        );
+        assert_eq!(mounts::find(&mountpoint.path()).expect("/proc"), None);
+    }
+}
+
+#[test]
+fn an_ordinary_user_mounts_through_the_helper() {
+    for transport in transports() {
+        let mountpoint = Mountpoint::new();
+        let path = mountpoint.path();
+        std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).expect("owned by nobody");
+        let output = as_nobody(&child("mounts_and_unmounts_as_a_user", &path, transport))
+            .output()
+            .expect("run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+const NOBODY: u32 = 65534;
+
+/// Runs a command as an ordinary user who may open `/dev/fuse`, as is usual: a mount namespace of its own sees to that.
+fn as_nobody(command: &Command) -> Command {
+    const SCRIPT: &str = "set -e; node=$(mktemp -u); mknod -m 666 $node c 10 229; mount --bind $node /dev/fuse; rm $node; \
+                          exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
+    let mut user = Command::new("unshare");
+    user.args(["--mount", "sh", "-c", SCRIPT, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    user.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    user
+}
+
+#[test]
+#[ignore = "run by the test above, as another user"]
+fn mounts_and_unmounts_as_a_user() {
+    let (Some(path), Some(transport)) = (std::env::var_os(MOUNTPOINT), std::env::var_os(TRANSPORT)) else {
+        return;
+    };
+    let transport = if transport == "Uring" {
+        Transport::Uring
+    } else {
+        Transport::Device
+    };
+    let (path, probe) = (Path::new(&path), Arc::new(Probe::default()));
+    let open_to_all = MountOptions {
+        allow_other: true,
+        ..MountOptions::default()
+    };
+    let refused = Session::mount(probe.clone(), path, &open_to_all, &config(transport));
+    assert!(matches!(refused, Err(Error::AllowOther)), "{refused:?}");
+    let session = Session::mount(probe, path, &MountOptions::default(), &config(transport)).expect("mounted");
+    let file = File::open(path.join("plain")).expect("opened");
+    assert!(matches!(session.unmount(), Err(Error::Busy(_))));
+    drop(file);
+    eventually("unmounted", || session.unmount().is_ok());
+    session.wait().expect("served");
+}
+
+#[test]
+fn without_io_uring_the_device_serves_and_the_reason_is_told() {
+    let mounted = Mounted::with(
+        Arc::new(Probe::default()),
+        &MountOptions::default(),
+        &SessionConfig {
+            transport: Transport::Device,
+            device_threads: 3,
+            ..SessionConfig::default()
+        },
+    );
+    let expected = fuse::ActiveTransport::Device {
+        threads: 3,
+        fallback: None,
+    };
+    assert_eq!(mounted.capabilities().transport, expected);
+}
+
+fn config(transport: Transport) -> SessionConfig {
+    SessionConfig {
+        transport,
+        ..SessionConfig::default()
+    }
+}
+
+fn spawn(program: &str, path: &Path) -> Child {
+    Command::new(program)
+        .arg(path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("spawned")
+}
+
+/// One of the ignored tests of this file, as a process of its own.
+fn child(test: &str, path: &Path, transport: Transport) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command.env(MOUNTPOINT, path).env(TRANSPORT, format!("{transport:?}"));
+    command
+}
+
+#[test]
+fn sync_reaches_a_file_system_on_a_block_device() {
+    for transport in transports() {
+        let Some(device) = LoopDevice::new() else {
+            println!("skipping: no loop device to be had");
+            return;
+        };
+        let probe = Arc::new(Probe::default());
+        let options = MountOptions {
+            block_device: Some(device.path.clone().into()),
+            ..MountOptions::default()
+        };
+        let mounted = Mounted::with(probe.clone(), &options, &config(transport));
+        assert_eq!(
+            mounts::find(mounted.root()).expect("/proc").expect("mounted").kind,
+            "fuseblk"
+        );
+        let root = File::open(mounted.root()).expect("opened");
+        // SAFETY: the descriptor is open.
+        assert_eq!(
+            unsafe { libc::syncfs(std::os::fd::AsRawFd::as_raw_fd(&root)) },
+            0,
+            "{}",
+            io::Error::last_os_error()
+        );
+        assert!(probe.syncs.load(Ordering::SeqCst) > 0);
+        drop(root);
+        unmount_soon(&mounted);
+        assert!(
+            probe.destroyed.load(Ordering::SeqCst),
+            "unmounting waits for destroy on a block device"
+        );
+        mounted.wait().expect("no thread failed");
+    }
+}
+
+/// A loop device over a small file, freed when dropped.
+struct LoopDevice {
+    path: String,
+    _file: tempfile::NamedTempFile,
+}
+
+impl LoopDevice {
+    fn new() -> Option<Self> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        file.as_file().set_len(1 << 20).expect("a mebibyte");
+        let output = Command::new("losetup")
+            .args(["--find", "--show"])
+            .arg(file.path())
+            .output()
+            .ok()?;
+        let path = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        output.status.success().then_some(Self { path, _file: file })
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.path]).status();
+    }
+}
