@@ -1,1 +1,14 @@
-//! placeholder
+//! FUSE requests to volume calls and back.
+//!
+//! A [`VolumeMount`] serves one volume at one mount point. Node ids are inode numbers. Only this mount changes the volume, so the
+//! kernel may keep names, attributes and pages until it drops them itself.
+//!
+//! What this crate deliberately does not know: how a volume is stored, and how many there are.
+
+mod convert;
+mod filesystem;
+mod listing;
+mod lookups;
+mod volume_mount;
+
+pub use volume_mount::{MountOptions, VolumeMount};

@@ -18,9 +18,22 @@ pub struct AttributeChanges {
     pub accessed: Option<TimeChange>,
     /// When its content last changed.
     pub modified: Option<TimeChange>,
-    /// Clears set-user-id, and set-group-id where the group may execute: somebody without the right to keep them changed the file.
-    pub clear_set_id: bool,
+    /// What becomes of set-user-id and set-group-id.
+    pub set_id: SetId,
 }
+
+/// What a change of a file does to its set-user-id and set-group-id bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetId {
+    /// They stay.
+    #[default]
+    Keep,
+    /// Set-user-id goes, and set-group-id where the group may execute: somebody without the right to keep them changes the file.
+    Clear,
+}
+
+/// Goes whenever content or owner change: what was checked may run as another program now.
+const CAPABILITY_XATTR: &[u8] = b"security.capability";
 
 /// A time to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +70,8 @@ impl Volume {
             self.resize(inode, &mut attributes, size)?;
             attributes.modified = now;
         }
-        if changes.clear_set_id {
-            attributes.permissions = without_set_id(attributes.permissions);
+        if changes.size.is_some() || changes.uid.is_some() || changes.gid.is_some() {
+            self.drop_privileges(inode, &mut attributes, changes.set_id)?;
         }
         if let Some(permissions) = changes.permissions {
             attributes.permissions = permissions & 0o7777;
@@ -72,10 +85,19 @@ impl Volume {
             attributes.modified = time.resolve(now);
         }
         attributes.changed = now;
-        self.layers
-            .overlay
-            .change(inode, Change::Attributes(attributes.clone().into()));
+        self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         Ok(attributes)
+    }
+
+    /// Takes away what a file must not keep when somebody changes it.
+    pub(crate) fn drop_privileges(&self, inode: Inode, attributes: &mut Attributes, set_id: SetId) -> Result<()> {
+        if set_id == SetId::Clear {
+            attributes.permissions = without_set_id(attributes.permissions);
+        }
+        if self.layers.xattr(inode, CAPABILITY_XATTR)?.is_some() {
+            self.layers.overlay.change(inode, Change::Xattr { name: CAPABILITY_XATTR.into(), value: None });
+        }
+        Ok(())
     }
 
     fn check_resizable(&self, attributes: &Attributes) -> Result<()> {
@@ -89,10 +111,6 @@ impl Volume {
 
 /// Without set-group-id a group that may not execute keeps the bit: there it means mandatory locking.
 fn without_set_id(permissions: u32) -> u32 {
-    let set_group_id = if permissions & libc::S_IXGRP != 0 {
-        libc::S_ISGID
-    } else {
-        0
-    };
+    let set_group_id = if permissions & libc::S_IXGRP != 0 { libc::S_ISGID } else { 0 };
     permissions & !(libc::S_ISUID | set_group_id)
 }

@@ -64,31 +64,19 @@ impl Catalog {
             return Ok(None);
         };
         let root = Root::parse(&stored.record).map_err(|_| damaged("its root"))?;
-        Ok(Some(Self {
-            store,
-            tree: Tree::new(nodes, root.tree),
-        }))
+        Ok(Some(Self { store, tree: Tree::new(nodes, root.tree) }))
     }
 
     /// An empty catalog. It is there once something is added.
     pub(crate) fn new(store: Arc<Store>, nodes: Arc<Nodes>) -> Self {
-        Self {
-            store,
-            tree: Tree::new(nodes, None),
-        }
+        Self { store, tree: Tree::new(nodes, None) }
     }
 
     /// All volumes, in the order of their numbers.
     pub(crate) fn volumes(&self) -> Result<Vec<VolumeInfo>> {
         let (from, to) = (volume_key(VolumeId(0)), [subject::VOLUME + 1]);
         let entries = self.tree.range(&from, Bound::Excluded(&to))?;
-        entries
-            .map(|entry| {
-                entry
-                    .map_err(Error::from)
-                    .and_then(|(key, value, _)| parse_entry(&key, &value))
-            })
-            .collect()
+        entries.map(|entry| entry.map_err(Error::from).and_then(|(key, value, _)| parse_entry(&key, &value))).collect()
     }
 
     /// The number that the next volume gets.
@@ -96,20 +84,14 @@ impl Catalog {
         let Some((value, _)) = self.tree.get(&[subject::NEXT_VOLUME])? else {
             return Ok(VolumeId::FIRST);
         };
-        record::whole(&value, |reader| reader.u64())
-            .map(VolumeId)
-            .map_err(|_| damaged("the next volume's number"))
+        record::whole(&value, |reader| reader.u64()).map(VolumeId).map_err(|_| damaged("the next volume's number"))
     }
 
     /// Adds a volume that has the next number.
     pub(crate) fn add(&mut self, volume: &VolumeInfo, now: Timestamp) -> Result<()> {
         let mut next = Vec::new();
         next.put_u64(volume.id.0 + 1);
-        let next = Edit::Put {
-            key: Bytes::from_static(&[subject::NEXT_VOLUME]),
-            value: next.into(),
-            link: None,
-        };
+        let next = Edit::Put { key: Bytes::from_static(&[subject::NEXT_VOLUME]), value: next.into(), link: None };
         self.apply(vec![next, put(volume)], now)
     }
 
@@ -120,12 +102,7 @@ impl Catalog {
 
     /// Forgets a volume.
     pub(crate) fn remove(&mut self, volume: VolumeId, now: Timestamp) -> Result<()> {
-        self.apply(
-            vec![Edit::Delete {
-                key: volume_key(volume),
-            }],
-            now,
-        )
+        self.apply(vec![Edit::Delete { key: volume_key(volume) }], now)
     }
 
     fn apply(&mut self, edits: Vec<Edit>, now: Timestamp) -> Result<()> {
@@ -162,20 +139,12 @@ fn put(volume: &VolumeInfo) -> Edit {
     record::put_timestamp(&mut value, volume.created);
     value.put_u16(volume.name.len() as u16);
     value.extend_from_slice(volume.name.as_bytes());
-    Edit::Put {
-        key: volume_key(volume.id),
-        value: value.into(),
-        link: None,
-    }
+    Edit::Put { key: volume_key(volume.id), value: value.into(), link: None }
 }
 
 fn parse_entry(key: &[u8], value: &[u8]) -> Result<VolumeInfo> {
     let parse = |key: &[u8], value: &[u8]| {
-        let id = key
-            .get(1..)
-            .and_then(|id| id.try_into().ok())
-            .map(u64::from_be_bytes)
-            .ok_or(Malformed)?;
+        let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).ok_or(Malformed)?;
         record::whole(value, |reader: &mut Reader<'_>| {
             if reader.u8()? != ENTRY_VERSION {
                 return Err(Malformed);
@@ -183,11 +152,7 @@ fn parse_entry(key: &[u8], value: &[u8]) -> Result<VolumeInfo> {
             let created = record::timestamp(reader)?;
             let length = reader.u16()? as usize;
             let name = String::from_utf8(reader.bytes(length)?.to_vec()).map_err(|_| Malformed)?;
-            Ok(VolumeInfo {
-                id: VolumeId(id),
-                name,
-                created,
-            })
+            Ok(VolumeInfo { id: VolumeId(id), name, created })
         })
     };
     parse(key, value).map_err(|Malformed| damaged("the catalog's entry of a volume"))

@@ -35,12 +35,7 @@ pub(crate) struct LastCheckpoint {
 
 impl LastCheckpoint {
     pub(crate) fn of(root: &Root, shared: &Shared) -> Self {
-        Self {
-            tree: root.tree,
-            taken: root.taken,
-            at: Instant::now(),
-            log_bytes: shared.store.statistics().log_bytes,
-        }
+        Self { tree: root.tree, taken: root.taken, at: Instant::now(), log_bytes: shared.store.statistics().log_bytes }
     }
 }
 
@@ -100,10 +95,7 @@ impl Volume {
         let store = &self.shared.store;
         let batch = edits(&frozen.overlay, self.shared.blocks())?;
         let tree = self.layers.base.load().tree.apply(batch)?;
-        let root = Root {
-            tree: tree.root(),
-            ..frozen.root.clone()
-        };
+        let root = Root { tree: tree.root(), ..frozen.root.clone() };
         store.append(&root.record(self.id.0))?;
         store.sync()?;
         self.layers.rebase(tree);

@@ -22,11 +22,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn behind(sequence: u64) -> Self {
-        Self {
-            sequence,
-            bytes: 0,
-            unwritten: Vec::new(),
-        }
+        Self { sequence, bytes: 0, unwritten: Vec::new() }
     }
 
     /// Whether the journal has everything that was cut.
@@ -68,12 +64,7 @@ impl Volume {
         for part in journal::encode(journal.sequence + 1, counters, &journal.unwritten, &**store)? {
             journal.bytes += part.body.len() as u64;
             let (links, body) = (part.links, part.body);
-            store.append(&Record {
-                kind: RecordKind::Intent,
-                stream: self.id.0,
-                links,
-                body,
-            })?;
+            store.append(&Record { kind: RecordKind::Intent, stream: self.id.0, links, body })?;
         }
         if !journal.is_written() {
             journal.sequence += 1;

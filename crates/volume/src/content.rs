@@ -12,7 +12,7 @@ use crate::change::Change;
 use crate::dirty_block::DirtyBlock;
 use crate::extent::{Extent, Source};
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
-use crate::{Attributes, Error, Inode, Result, Volume};
+use crate::{Attributes, Error, Inode, Result, SetId, Volume};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,11 +66,7 @@ impl Volume {
     }
 
     fn inline_content(&self, inode: Inode, size: u64) -> Result<Option<Bytes>> {
-        if size > INLINE_BYTES_MAX as u64 {
-            Ok(None)
-        } else {
-            self.layers.inline(inode)
-        }
+        if size > INLINE_BYTES_MAX as u64 { Ok(None) } else { self.layers.inline(inode) }
     }
 
     fn read_extents(&self, extents: &BTreeMap<u64, Extent>, offset: u64, buffer: &mut [u8]) -> Result<()> {
@@ -102,20 +98,15 @@ impl Volume {
         let body = self.shared.data.get(self.shared.blocks(), &name)?;
         let end = offset as usize + buffer.len();
         let part = body.get(offset as usize..end).ok_or_else(|| block::Error::Corrupt {
-            what: format!(
-                "block {name} has {} bytes, an extent wants those up to {end}",
-                body.len()
-            ),
+            what: format!("block {name} has {} bytes, an extent wants those up to {end}", body.len()),
         })?;
         buffer.copy_from_slice(part);
         Ok(())
     }
 
     /// Writes at an offset, making the file longer where needed. All of the bytes are written, or none.
-    pub fn write(&self, inode: Inode, offset: u64, bytes: &[u8]) -> Result<()> {
-        let end = offset
-            .checked_add(bytes.len() as u64)
-            .filter(|end| *end <= FILE_BYTES_MAX);
+    pub fn write(&self, inode: Inode, offset: u64, bytes: &[u8], set_id: SetId) -> Result<()> {
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= FILE_BYTES_MAX);
         let end = end.ok_or(Error::FileTooLarge)?;
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
@@ -123,6 +114,7 @@ impl Volume {
         if bytes.is_empty() {
             return Ok(());
         }
+        self.drop_privileges(inode, &mut attributes, set_id)?;
         let before = attributes.allocated_bytes;
         self.put_bytes(inode, &mut attributes, offset, bytes)?;
         attributes.size = attributes.size.max(end);
@@ -166,11 +158,7 @@ impl Volume {
     fn spill(&self, inode: Inode, attributes: &mut Attributes, content: Bytes) -> Result<()> {
         self.layers.overlay.change(inode, Change::Inline(None));
         attributes.allocated_bytes = 0;
-        if content.is_empty() {
-            Ok(())
-        } else {
-            self.write_chunk(inode, attributes, 0, &content)
-        }
+        if content.is_empty() { Ok(()) } else { self.write_chunk(inode, attributes, 0, &content) }
     }
 
     /// Writes bytes that all lie in one chunk.
@@ -184,18 +172,8 @@ impl Volume {
         let epoch = self.epoch.load(Ordering::SeqCst);
         let block = DirtyBlock::new(epoch, bytes.to_vec(), &self.shared.budget);
         self.store_if_full(&block, offset + bytes.len() as u64);
-        let extent = Extent {
-            length: bytes.len() as u32,
-            source_offset: 0,
-            source: Source::Dirty(block),
-        };
-        self.layers.overlay.change(
-            inode,
-            Change::Extent {
-                offset,
-                extent: Some(extent),
-            },
-        );
+        let extent = Extent { length: bytes.len() as u32, source_offset: 0, source: Source::Dirty(block) };
+        self.layers.overlay.change(inode, Change::Extent { offset, extent: Some(extent) });
         Ok(())
     }
 
@@ -216,9 +194,7 @@ impl Volume {
         let within = (offset - start) as u32;
         let epoch = self.epoch.load(Ordering::SeqCst);
         if within + bytes.len() as u32 <= extent.length {
-            return block
-                .overwrite(epoch, extent.source_offset + within, bytes)
-                .then_some(0);
+            return block.overwrite(epoch, extent.source_offset + within, bytes).then_some(0);
         }
         if within != extent.length || !has_room || !block.append(epoch, extent.source_offset + within, bytes) {
             return None;
@@ -226,13 +202,7 @@ impl Volume {
         self.store_if_full(block, end);
         let length = extent.length + bytes.len() as u32;
         let extent = Extent { length, ..extent };
-        self.layers.overlay.change(
-            inode,
-            Change::Extent {
-                offset: start,
-                extent: Some(extent),
-            },
-        );
+        self.layers.overlay.change(inode, Change::Extent { offset: start, extent: Some(extent) });
         Some(bytes.len() as u64)
     }
 
@@ -306,12 +276,7 @@ impl Volume {
         let mut at = from;
         while at < to {
             let end = to.min(at.saturating_add(PIECE_BYTES));
-            bytes += self
-                .layers
-                .extents(inode, at, end)?
-                .values()
-                .map(|extent| extent.length as u64)
-                .sum::<u64>();
+            bytes += self.layers.extents(inode, at, end)?.values().map(|extent| extent.length as u64).sum::<u64>();
             at = end;
         }
         Ok(bytes)
@@ -389,10 +354,6 @@ impl Volume {
             }
             at = end;
         }
-        if what == Seek::Data {
-            Err(Error::BehindEnd)
-        } else {
-            Ok(data_to.min(size))
-        }
+        if what == Seek::Data { Err(Error::BehindEnd) } else { Ok(data_to.min(size)) }
     }
 }

@@ -1,5 +1,7 @@
 //! Listing directories.
 
+use crate::change::Dentry;
+use crate::dirty_inode::DentryKey;
 use crate::limits::DIRECTORY_BATCH_ENTRIES;
 use crate::{Inode, Kind, Result, Volume};
 
@@ -22,14 +24,11 @@ impl Volume {
     pub fn list(&self, directory: Inode, cookie: u64) -> Result<Vec<DirectoryEntry>> {
         self.directory(directory)?;
         let entries = self.layers.dentries(directory, cookie, DIRECTORY_BATCH_ENTRIES)?;
-        let entry = |((hash, name), dentry): (_, crate::change::Dentry)| {
-            let _: u64 = hash;
-            DirectoryEntry {
-                name,
-                inode: Inode(dentry.inode),
-                kind: dentry.kind,
-                cookie: hash + 1,
-            }
+        let entry = |((hash, name), dentry): (DentryKey, Dentry)| DirectoryEntry {
+            name,
+            inode: Inode(dentry.inode),
+            kind: dentry.kind,
+            cookie: hash + 1,
         };
         Ok(entries.into_iter().map(entry).collect())
     }

@@ -51,12 +51,7 @@ impl DirtyBlock {
     pub(crate) fn new(epoch: u64, bytes: Vec<u8>, budget: &Arc<Budget>) -> Arc<Self> {
         budget.add(bytes.len() as u64);
         let content = Mutex::new(Content::Open(bytes));
-        Arc::new(Self {
-            epoch,
-            content,
-            storing: Mutex::new(()),
-            budget: budget.clone(),
-        })
+        Arc::new(Self { epoch, content, storing: Mutex::new(()), budget: budget.clone() })
     }
 
     /// Adds bytes at the end, if the block is open and ends at `at`.

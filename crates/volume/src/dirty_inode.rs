@@ -59,12 +59,7 @@ impl DirtyInode {
         match change {
             Change::Drop => {
                 let pending = std::mem::take(&mut self.pending);
-                *self = Self {
-                    is_new: self.is_new,
-                    is_dropped: true,
-                    pending,
-                    ..Self::default()
-                };
+                *self = Self { is_new: self.is_new, is_dropped: true, pending, ..Self::default() };
             }
             Change::Clear { from } => {
                 self.extents.split_off(&from);
@@ -122,12 +117,7 @@ impl DirtyInode {
 
     /// Records that differ from the layers below; 0 if nothing has changed.
     pub(crate) fn records(&self) -> u64 {
-        let single = [
-            self.is_dropped,
-            self.cleared_from.is_some(),
-            self.attributes.is_some(),
-            self.inline.is_some(),
-        ];
+        let single = [self.is_dropped, self.cleared_from.is_some(), self.attributes.is_some(), self.inline.is_some()];
         let single = single.into_iter().filter(|differs| *differs).count();
         (single + self.xattrs.len() + self.dentries.len() + self.extents.len()) as u64
     }
@@ -150,26 +140,16 @@ impl DirtyInode {
         }
         for name in pending.xattrs {
             if let Some(value) = self.xattrs.get(&name) {
-                push(Change::Xattr {
-                    name,
-                    value: value.clone(),
-                });
+                push(Change::Xattr { name, value: value.clone() });
             }
         }
         for key in pending.dentries {
             if let Some(dentry) = self.dentries.get(&key) {
-                push(Change::Dentry {
-                    hash: key.0,
-                    name: key.1,
-                    dentry: *dentry,
-                });
+                push(Change::Dentry { hash: key.0, name: key.1, dentry: *dentry });
             }
         }
         for offset in pending.extents {
-            push(Change::Extent {
-                offset,
-                extent: self.extents.get(&offset).cloned().flatten(),
-            });
+            push(Change::Extent { offset, extent: self.extents.get(&offset).cloned().flatten() });
         }
     }
 }
@@ -177,13 +157,7 @@ impl DirtyInode {
 impl Pending {
     fn note(&mut self, change: &Change) {
         match change {
-            Change::Drop => {
-                *self = Self {
-                    any: self.any,
-                    dropped: true,
-                    ..Self::default()
-                }
-            }
+            Change::Drop => *self = Self { any: self.any, dropped: true, ..Self::default() },
             Change::Clear { from } => {
                 self.cleared_from = Some(self.cleared_from.map_or(*from, |cleared| cleared.min(*from)));
                 self.extents.split_off(from);

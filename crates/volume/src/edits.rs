@@ -14,10 +14,7 @@ use tree::Edit;
 
 /// The batch that brings a frozen overlay into the tree. Data in memory becomes blocks here.
 pub(crate) fn edits(frozen: &FrozenOverlay, blocks: &dyn Blocks) -> Result<Vec<Edit>> {
-    let mut batch = Batch {
-        blocks,
-        edits: Vec::new(),
-    };
+    let mut batch = Batch { blocks, edits: Vec::new() };
     for (inode, dirty) in frozen.in_order() {
         batch.add_inode(inode, dirty)?;
     }
@@ -34,10 +31,7 @@ impl Batch<'_> {
     fn add_inode(&mut self, inode: Inode, dirty: &DirtyInode) -> Result<()> {
         if dirty.is_dropped {
             if !dirty.is_new {
-                self.edits.push(Edit::Clear {
-                    from: key::first_of(inode),
-                    to: key::end_of(inode),
-                });
+                self.edits.push(Edit::Clear { from: key::first_of(inode), to: key::end_of(inode) });
             }
             return Ok(());
         }
@@ -68,10 +62,7 @@ impl Batch<'_> {
         }
         if let Some(from) = cleared_from {
             let to = key::end_of_subject(inode, Subject::Extent);
-            self.edits.push(Edit::Clear {
-                from: key::extent(inode, from),
-                to,
-            });
+            self.edits.push(Edit::Clear { from: key::extent(inode, from), to });
         }
         for (offset, extent) in behind_clear {
             self.add_extent(inode, *offset, extent.as_ref())?;

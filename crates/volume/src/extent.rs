@@ -28,10 +28,6 @@ impl Extent {
     /// The part of the extent that begins `skip` bytes behind its start and has `length` bytes.
     pub(crate) fn part(&self, skip: u32, length: u32) -> Self {
         debug_assert!(skip + length <= self.length && length > 0);
-        Self {
-            length,
-            source_offset: self.source_offset + skip,
-            source: self.source.clone(),
-        }
+        Self { length, source_offset: self.source_offset + skip, source: self.source.clone() }
     }
 }

@@ -34,9 +34,7 @@ impl Flusher {
         let queue = Arc::new(Queue::default());
         let start = |number| {
             let (queue, blocks) = (queue.clone(), blocks.clone());
-            std::thread::Builder::new()
-                .name(format!("flush-{number}"))
-                .spawn(move || queue.serve(&*blocks))
+            std::thread::Builder::new().name(format!("flush-{number}")).spawn(move || queue.serve(&*blocks))
         };
         let threads = (0..FLUSH_THREADS).map(start).collect::<Result<_, _>>()?;
         Ok(Self { queue, threads })

@@ -29,10 +29,7 @@ pub struct Timestamp {
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => Self {
-                seconds: after.as_secs() as i64,
-                nanoseconds: after.subsec_nanos(),
-            },
+            Ok(after) => Self { seconds: after.as_secs() as i64, nanoseconds: after.subsec_nanos() },
             Err(before) => Self::before_epoch(before.duration()),
         }
     }
@@ -41,14 +38,8 @@ impl From<SystemTime> for Timestamp {
 impl Timestamp {
     fn before_epoch(before: Duration) -> Self {
         match (before.as_secs() as i64, before.subsec_nanos()) {
-            (seconds, 0) => Self {
-                seconds: -seconds,
-                nanoseconds: 0,
-            },
-            (seconds, nanoseconds) => Self {
-                seconds: -seconds - 1,
-                nanoseconds: 1_000_000_000 - nanoseconds,
-            },
+            (seconds, 0) => Self { seconds: -seconds, nanoseconds: 0 },
+            (seconds, nanoseconds) => Self { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
         }
     }
 }

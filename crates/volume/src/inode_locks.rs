@@ -14,9 +14,7 @@ pub(crate) struct InodeLocks {
 
 impl InodeLocks {
     pub(crate) fn new() -> Self {
-        Self {
-            stripes: (0..LOCK_STRIPES).map(|_| RwLock::new(())).collect(),
-        }
+        Self { stripes: (0..LOCK_STRIPES).map(|_| RwLock::new(())).collect() }
     }
 
     /// Keeps changes of an inode away.

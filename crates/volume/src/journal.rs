@@ -34,11 +34,7 @@ impl Counters {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Parsed<Self> {
-        Ok(Self {
-            next_inode: reader.u64()?,
-            inodes: reader.u64()?,
-            allocated_bytes: reader.u64()?,
-        })
+        Ok(Self { next_inode: reader.u64()?, inodes: reader.u64()?, allocated_bytes: reader.u64()? })
     }
 }
 
@@ -86,10 +82,7 @@ pub(crate) fn encode(
         if rest.is_empty() {
             body[1] = FLAG_LAST;
         }
-        parts.push(EncodedPart {
-            links,
-            body: body.into(),
-        });
+        parts.push(EncodedPart { links, body: body.into() });
     }
     Ok(parts)
 }
@@ -113,13 +106,7 @@ pub(crate) fn decode(links: &[Name], body: &[u8]) -> Parsed<Part> {
     if links.next().is_some() {
         return Err(Malformed);
     }
-    Ok(Part {
-        sequence,
-        number,
-        is_last,
-        counters,
-        changes,
-    })
+    Ok(Part { sequence, number, is_last, counters, changes })
 }
 
 /// The first byte of a change, behind its inode.
@@ -166,25 +153,14 @@ fn put_change(
             value.iter().for_each(|value| put_long(body, value));
         }
         Change::Dentry { hash, name, dentry } => {
-            body.put_u8(if dentry.is_some() {
-                tag::DENTRY
-            } else {
-                tag::DENTRY_GONE
-            });
+            body.put_u8(if dentry.is_some() { tag::DENTRY } else { tag::DENTRY_GONE });
             body.put_u64(*hash);
             put_short(body, name);
             dentry.iter().for_each(|dentry| record::put_dentry(body, *dentry));
         }
         Change::Extent { offset, extent } => {
-            let source = extent
-                .as_ref()
-                .map(|extent| source_name(&extent.source, blocks))
-                .transpose()?;
-            body.put_u8(if source.is_some() {
-                tag::EXTENT
-            } else {
-                tag::EXTENT_GONE
-            });
+            let source = extent.as_ref().map(|extent| source_name(&extent.source, blocks)).transpose()?;
+            body.put_u8(if source.is_some() { tag::EXTENT } else { tag::EXTENT_GONE });
             body.put_u64(*offset);
             extent.iter().for_each(|extent| record::put_extent(body, extent));
             links.extend(source);
@@ -209,38 +185,18 @@ fn read_change(reader: &mut Reader<'_>, links: &mut impl Iterator<Item = Name>) 
         tag::ATTRIBUTES => Change::Attributes(Box::new(record::attributes(reader)?)),
         tag::INLINE => Change::Inline(Some(long(reader)?)),
         tag::INLINE_GONE => Change::Inline(None),
-        tag::XATTR => Change::Xattr {
-            name: short(reader)?,
-            value: Some(long(reader)?),
-        },
-        tag::XATTR_GONE => Change::Xattr {
-            name: short(reader)?,
-            value: None,
-        },
+        tag::XATTR => Change::Xattr { name: short(reader)?, value: Some(long(reader)?) },
+        tag::XATTR_GONE => Change::Xattr { name: short(reader)?, value: None },
         tag::DENTRY => {
             let (hash, name) = (reader.u64()?, short(reader)?);
-            Change::Dentry {
-                hash,
-                name,
-                dentry: Some(record::dentry(reader)?),
-            }
+            Change::Dentry { hash, name, dentry: Some(record::dentry(reader)?) }
         }
-        tag::DENTRY_GONE => Change::Dentry {
-            hash: reader.u64()?,
-            name: short(reader)?,
-            dentry: None,
-        },
+        tag::DENTRY_GONE => Change::Dentry { hash: reader.u64()?, name: short(reader)?, dentry: None },
         tag::EXTENT => {
             let (offset, link) = (reader.u64()?, links.next().ok_or(Malformed)?);
-            Change::Extent {
-                offset,
-                extent: Some(record::extent(reader, link)?),
-            }
+            Change::Extent { offset, extent: Some(record::extent(reader, link)?) }
         }
-        tag::EXTENT_GONE => Change::Extent {
-            offset: reader.u64()?,
-            extent: None,
-        },
+        tag::EXTENT_GONE => Change::Extent { offset: reader.u64()?, extent: None },
         _ => return Err(Malformed),
     };
     Ok((inode, change))

@@ -18,9 +18,7 @@ pub(crate) enum Subject {
 
 impl Subject {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Attributes, Self::Inline, Self::Xattr, Self::Dentry, Self::Extent]
-            .into_iter()
-            .find(|s| *s as u8 == byte)
+        [Self::Attributes, Self::Inline, Self::Xattr, Self::Dentry, Self::Extent].into_iter().find(|s| *s as u8 == byte)
     }
 }
 

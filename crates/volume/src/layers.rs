@@ -42,21 +42,13 @@ fn damaged(inode: Inode, what: &'static str) -> impl FnOnce(crate::codec::Malfor
 
 impl Layers {
     pub(crate) fn new(tree: Tree) -> Self {
-        Self {
-            overlay: Overlay::new(),
-            base: ArcSwap::from_pointee(Base { frozen: None, tree }),
-        }
+        Self { overlay: Overlay::new(), base: ArcSwap::from_pointee(Base { frozen: None, tree }) }
     }
 
     /// Moves the overlay down, for a checkpoint. The gate is closed, and no other frozen overlay is there.
     pub(crate) fn freeze(&self) -> Arc<FrozenOverlay> {
         let tree = self.base.load().tree.clone();
-        self.overlay.freeze(|frozen| {
-            self.base.store(Arc::new(Base {
-                frozen: Some(frozen),
-                tree,
-            }))
-        })
+        self.overlay.freeze(|frozen| self.base.store(Arc::new(Base { frozen: Some(frozen), tree })))
     }
 
     /// The frozen overlay is in this tree now.
@@ -79,10 +71,7 @@ impl Layers {
         if let Some(Found::Here(record)) = base.frozen(inode).map(&in_layer) {
             return Ok(record);
         }
-        base.tree
-            .get(&key())?
-            .map(|(value, link)| decode(value, link))
-            .transpose()
+        base.tree.get(&key())?.map(|(value, link)| decode(value, link)).transpose()
     }
 
     pub(crate) fn attributes(&self, inode: Inode) -> Result<Option<Attributes>> {
@@ -104,10 +93,7 @@ impl Layers {
         match (value.first(), link) {
             (Some(0), None) => Ok(value.slice(1..)),
             (Some(1), Some(name)) => Ok(self.base.load().tree.nodes().blocks().get(&name)?.body),
-            _ => Err(Error::Damaged {
-                inode: inode.0,
-                what: "an extended attribute",
-            }),
+            _ => Err(Error::Damaged { inode: inode.0, what: "an extended attribute" }),
         }
     }
 
@@ -115,22 +101,13 @@ impl Layers {
         let (hash, name) = dentry_key;
         let decode =
             |value: Bytes, _| record::whole(&value, record::dentry).map_err(damaged(directory, "a directory entry"));
-        self.find(
-            directory,
-            |dirty| dirty.dentry(dentry_key),
-            || key::dentry(directory, *hash, name),
-            decode,
-        )
+        self.find(directory, |dirty| dirty.dentry(dentry_key), || key::dentry(directory, *hash, name), decode)
     }
 
     /// The names of an inode's extended attributes, in order.
     pub(crate) fn xattr_names(&self, inode: Inode) -> Result<Vec<Box<[u8]>>> {
         let copy = |dirty: &DirtyInode| {
-            let changed: Vec<_> = dirty
-                .xattrs
-                .iter()
-                .map(|(name, value)| (name.clone(), value.is_some()))
-                .collect();
+            let changed: Vec<_> = dirty.xattrs.iter().map(|(name, value)| (name.clone(), value.is_some())).collect();
             (changed, dirty.hides_below())
         };
         let mut layers = Vec::new();
@@ -144,36 +121,22 @@ impl Layers {
             let end = key::end_of_subject(inode, Subject::Xattr);
             for entry in base.tree.range(&key::xattr(inode, b""), Bound::Excluded(&end))? {
                 let (key, ..) = entry?;
-                let (.., name) = key::parse(&key).ok_or(Error::Damaged {
-                    inode: inode.0,
-                    what: "a key",
-                })?;
+                let (.., name) = key::parse(&key).ok_or(Error::Damaged { inode: inode.0, what: "a key" })?;
                 names.insert(name.into(), true);
             }
         }
         for (changed, _) in layers.into_iter().rev() {
             names.extend(changed);
         }
-        Ok(names
-            .into_iter()
-            .filter_map(|(name, is_there)| is_there.then_some(name))
-            .collect())
+        Ok(names.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect())
     }
 
     /// The extents that overlap the bytes from `from` up to `to`, by their offsets.
     pub(crate) fn extents(&self, inode: Inode, from: u64, to: u64) -> Result<BTreeMap<u64, Extent>> {
         let from = from - from % CHUNK_BYTES;
         let copy = |dirty: &DirtyInode| {
-            let changed: Vec<_> = dirty
-                .extents
-                .range(from..to)
-                .map(|(offset, e)| (*offset, e.clone()))
-                .collect();
-            let below = if dirty.hides_below() {
-                0
-            } else {
-                dirty.cleared_from.unwrap_or(u64::MAX)
-            };
+            let changed: Vec<_> = dirty.extents.range(from..to).map(|(offset, e)| (*offset, e.clone())).collect();
+            let below = if dirty.hides_below() { 0 } else { dirty.cleared_from.unwrap_or(u64::MAX) };
             (changed, below)
         };
         let (changed, limit) = self.overlay.look(inode, copy).unwrap_or((Vec::new(), u64::MAX));
@@ -198,10 +161,7 @@ impl Layers {
         let start: DentryKey = (from, Box::default());
         let copy = |dirty: &DirtyInode| {
             let changed = dirty.dentries.range(start.clone()..);
-            let changed: Vec<_> = changed
-                .take(batch)
-                .map(|(key, dentry)| (key.clone(), *dentry))
-                .collect();
+            let changed: Vec<_> = changed.take(batch).map(|(key, dentry)| (key.clone(), *dentry)).collect();
             (changed, dirty.hides_below())
         };
         let mut layers = Vec::new();
@@ -224,10 +184,7 @@ impl Layers {
         if entries.values().all(Option::is_none) && end < u64::MAX {
             return self.dentries(directory, from.max(end), batch + batch);
         }
-        Ok(entries
-            .into_iter()
-            .filter_map(|(key, dentry)| dentry.map(|dentry| (key, dentry)))
-            .collect())
+        Ok(entries.into_iter().filter_map(|(key, dentry)| dentry.map(|dentry| (key, dentry))).collect())
     }
 }
 
@@ -242,10 +199,7 @@ fn tree_dentries(tree: &Tree, directory: Inode, from: u64, batch: usize) -> Resu
     let parse = |entry: tree::Result<(Bytes, Bytes, Option<Name>)>| {
         let (key, value, _) = entry?;
         let place = key::parse(&key).and_then(|(.., rest)| key::parse_dentry(rest));
-        let (hash, name) = place.ok_or(Error::Damaged {
-            inode: directory.0,
-            what: "a directory entry's key",
-        })?;
+        let (hash, name) = place.ok_or(Error::Damaged { inode: directory.0, what: "a directory entry's key" })?;
         let dentry = record::whole(&value, record::dentry).map_err(damaged(directory, "a directory entry"))?;
         Ok(((hash, name.into()), dentry))
     };
@@ -256,14 +210,8 @@ fn tree_extents(tree: &Tree, inode: Inode, from: u64, to: u64, extents: &mut BTr
     for entry in tree.range(&key::extent(inode, from), Bound::Excluded(&key::extent(inode, to)))? {
         let (key, value, link) = entry?;
         let offset = key::parse(&key).and_then(|(.., rest)| key::parse_extent(rest));
-        let offset = offset.ok_or(Error::Damaged {
-            inode: inode.0,
-            what: "an extent's key",
-        })?;
-        let link = link.ok_or(Error::Damaged {
-            inode: inode.0,
-            what: "an extent without a block",
-        })?;
+        let offset = offset.ok_or(Error::Damaged { inode: inode.0, what: "an extent's key" })?;
+        let link = link.ok_or(Error::Damaged { inode: inode.0, what: "an extent without a block" })?;
         let extent = record::whole(&value, |reader| record::extent(reader, link));
         extents.insert(offset, extent.map_err(damaged(inode, "an extent"))?);
     }

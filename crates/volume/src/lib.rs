@@ -61,7 +61,7 @@ mod space;
 mod volume;
 mod xattrs;
 
-pub use attributes::{AttributeChanges, TimeChange};
+pub use attributes::{AttributeChanges, SetId, TimeChange};
 pub use catalog::{VolumeId, VolumeInfo};
 pub use content::Seek;
 pub use directory::DirectoryEntry;
@@ -79,16 +79,10 @@ pub use xattrs::XattrMode;
 #[doc(hidden)]
 pub fn fuzz_journal(bytes: &[u8]) {
     let (links, body) = bytes.split_at(bytes.len() / 3 / block::Name::BYTES * block::Name::BYTES);
-    let links = links
-        .chunks_exact(block::Name::BYTES)
-        .filter_map(|link| link.try_into().ok());
+    let links = links.chunks_exact(block::Name::BYTES).filter_map(|link| link.try_into().ok());
     let links: Vec<_> = links.map(block::Name::from_bytes).collect();
     let _ = journal::decode(&links, body);
-    let record = block::Record {
-        kind: block::RecordKind::Root,
-        stream: 1,
-        links,
-        body: bytes::Bytes::copy_from_slice(body),
-    };
+    let record =
+        block::Record { kind: block::RecordKind::Root, stream: 1, links, body: bytes::Bytes::copy_from_slice(body) };
     let _ = root::Root::parse(&record);
 }

@@ -28,24 +28,22 @@ impl Volume {
             _ => attributes.links += 1,
         }
         attributes.changed = self.now();
-        self.layers
-            .overlay
-            .change(inode, Change::Attributes(attributes.clone().into()));
+        self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         self.add_dentry(directory, &mut parent, name, inode, attributes.kind);
         Ok(attributes)
     }
 
-    /// Removes a name of anything but a directory. Gives the inode; if it has no name left, the caller reclaims it when nobody
+    /// Removes a name of anything but a directory. Gives the inode if that was its last name: the caller reclaims it when nobody
     /// has it open.
-    pub fn unlink(&self, directory: Inode, name: &[u8]) -> Result<Inode> {
+    pub fn unlink(&self, directory: Inode, name: &[u8]) -> Result<Option<Inode>> {
         self.remove(directory, name, |attributes| match attributes.kind {
             Kind::Directory => Err(Error::IsADirectory),
             _ => Ok(()),
         })
     }
 
-    /// Removes an empty directory.
-    pub fn remove_directory(&self, directory: Inode, name: &[u8]) -> Result<Inode> {
+    /// Removes an empty directory. Gives its inode: the caller reclaims it when nobody has it open.
+    pub fn remove_directory(&self, directory: Inode, name: &[u8]) -> Result<Option<Inode>> {
         match name {
             b"." => return Err(Error::Invalid("`.` cannot be removed")),
             b".." => return Err(Error::NotEmpty),
@@ -58,7 +56,12 @@ impl Volume {
         })
     }
 
-    fn remove(&self, directory: Inode, name: &[u8], may_go: impl Fn(&Attributes) -> Result<()>) -> Result<Inode> {
+    fn remove(
+        &self,
+        directory: Inode,
+        name: &[u8],
+        may_go: impl Fn(&Attributes) -> Result<()>,
+    ) -> Result<Option<Inode>> {
         let _operation = self.begin()?;
         loop {
             let (inode, _) = self.lookup(directory, name)?;
@@ -73,37 +76,25 @@ impl Volume {
                 parent.links -= 1;
             }
             self.remove_dentry(directory, &mut parent, name);
-            self.drop_link(inode, attributes);
-            return Ok(inode);
+            return Ok(self.drop_link(inode, attributes).then_some(inode));
         }
     }
 
-    /// Takes away a link; a directory loses both of its own. The caller holds the inode's lock.
-    pub(crate) fn drop_link(&self, inode: Inode, mut attributes: Attributes) {
-        attributes.links = if attributes.is_directory() {
-            0
-        } else {
-            attributes.links - 1
-        };
+    /// Takes away a link; a directory loses both of its own. Gives whether the inode is an orphan now. The caller holds the
+    /// inode's lock.
+    pub(crate) fn drop_link(&self, inode: Inode, mut attributes: Attributes) -> bool {
+        attributes.links = if attributes.is_directory() { 0 } else { attributes.links - 1 };
         attributes.changed = self.now();
-        if attributes.links == 0 {
-            self.set_orphan(
-                inode,
-                Some(Dentry {
-                    inode: inode.0,
-                    kind: attributes.kind,
-                }),
-            );
+        let is_orphan = attributes.links == 0;
+        if is_orphan {
+            self.set_orphan(inode, Some(Dentry { inode: inode.0, kind: attributes.kind }));
         }
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
+        is_orphan
     }
 
     fn set_orphan(&self, inode: Inode, dentry: Option<Dentry>) {
-        let change = Change::Dentry {
-            hash: inode.0,
-            name: Box::default(),
-            dentry,
-        };
+        let change = Change::Dentry { hash: inode.0, name: Box::default(), dentry };
         self.layers.overlay.change(Inode::ORPHANS, change);
     }
 
@@ -128,9 +119,7 @@ impl Volume {
     pub(crate) fn reclaim_orphans(&self) -> Result<()> {
         let mut from = 0;
         loop {
-            let orphans = self
-                .layers
-                .dentries(Inode::ORPHANS, from, crate::limits::DIRECTORY_BATCH_ENTRIES)?;
+            let orphans = self.layers.dentries(Inode::ORPHANS, from, crate::limits::DIRECTORY_BATCH_ENTRIES)?;
             let Some(((last, _), _)) = orphans.last_key_value() else {
                 return Ok(());
             };

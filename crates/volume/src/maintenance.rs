@@ -70,9 +70,5 @@ fn maintain(shared: &Shared, volume: &Volume) -> Result<()> {
     let records = volume.layers.overlay.records();
     let is_due = records > 0 && volume.last_checkpoint.lock().at.elapsed() >= CHECKPOINT_INTERVAL;
     let is_large = records >= OVERLAY_RECORDS_CHECKPOINT || volume.journal.lock().bytes >= JOURNAL_BYTES_CHECKPOINT;
-    if is_due || is_large || volume.is_root_old() {
-        volume.checkpoint()
-    } else {
-        Ok(())
-    }
+    if is_due || is_large || volume.is_root_old() { volume.checkpoint() } else { Ok(()) }
 }

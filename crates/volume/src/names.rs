@@ -101,13 +101,9 @@ impl Volume {
         self.layers.overlay.make(inode);
         if let NewInode::Symlink(target) = new {
             self.counts.allocation_changed(0, attributes.allocated_bytes);
-            self.layers
-                .overlay
-                .change(inode, Change::Inline(Some(Bytes::copy_from_slice(target))));
+            self.layers.overlay.change(inode, Change::Inline(Some(Bytes::copy_from_slice(target))));
         }
-        self.layers
-            .overlay
-            .change(inode, Change::Attributes(attributes.clone().into()));
+        self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         if attributes.is_directory() {
             parent.links += 1;
         }
@@ -126,16 +122,8 @@ impl Volume {
         let (kind, now) = (new.kind(), self.now());
         let inherits_group = parent.permissions & libc::S_ISGID != 0;
         let is_directory = kind == Kind::Directory;
-        let inherited = if inherits_group && is_directory {
-            libc::S_ISGID
-        } else {
-            0
-        };
-        let size = if let NewInode::Symlink(target) = new {
-            target.len() as u64
-        } else {
-            0
-        };
+        let inherited = if inherits_group && is_directory { libc::S_ISGID } else { 0 };
+        let size = if let NewInode::Symlink(target) = new { target.len() as u64 } else { 0 };
         Attributes {
             kind,
             permissions: permissions & 0o7777 | inherited,
@@ -164,11 +152,7 @@ impl Volume {
     /// A directory in which names can be made: one that is not removed.
     pub(crate) fn living_directory(&self, inode: Inode) -> Result<Attributes> {
         let attributes = self.directory(inode)?;
-        if attributes.links == 0 {
-            Err(Error::NotFound)
-        } else {
-            Ok(attributes)
-        }
+        if attributes.links == 0 { Err(Error::NotFound) } else { Ok(attributes) }
     }
 
     pub(crate) fn dentry(&self, directory: Inode, name: &[u8]) -> Result<Option<Dentry>> {
@@ -208,21 +192,13 @@ impl Volume {
     ) {
         attributes.touch_content(self.now());
         let (hash, name) = self.dentry_key(name);
-        self.layers
-            .overlay
-            .change(directory, Change::Dentry { hash, name, dentry });
-        self.layers
-            .overlay
-            .change(directory, Change::Attributes(attributes.clone().into()));
+        self.layers.overlay.change(directory, Change::Dentry { hash, name, dentry });
+        self.layers.overlay.change(directory, Change::Attributes(attributes.clone().into()));
     }
 }
 
 fn check_length(name: &[u8]) -> Result<()> {
-    if name.len() > NAME_BYTES_MAX {
-        Err(Error::NameTooLong)
-    } else {
-        Ok(())
-    }
+    if name.len() > NAME_BYTES_MAX { Err(Error::NameTooLong) } else { Ok(()) }
 }
 
 /// Refuses what can be no name of a new entry.

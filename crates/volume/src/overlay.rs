@@ -46,10 +46,7 @@ fn shard_of(inode: Inode) -> usize {
 
 impl Overlay {
     pub(crate) fn new() -> Self {
-        Self {
-            shards: (0..OVERLAY_SHARDS).map(|_| Mutex::default()).collect(),
-            records: AtomicU64::new(0),
-        }
+        Self { shards: (0..OVERLAY_SHARDS).map(|_| Mutex::default()).collect(), records: AtomicU64::new(0) }
     }
 
     /// Applies one change that the journal does not have yet.
@@ -67,8 +64,7 @@ impl Overlay {
         let dirty = shard.inodes_mut().entry(inode).or_default();
         let before = dirty.records();
         let is_first = dirty.apply(change, is_in_journal);
-        self.records
-            .fetch_add(dirty.records().wrapping_sub(before), Ordering::Relaxed);
+        self.records.fetch_add(dirty.records().wrapping_sub(before), Ordering::Relaxed);
         if is_first {
             shard.pending.push(inode);
         }
@@ -76,12 +72,7 @@ impl Overlay {
 
     /// Says that the layers below have nothing of an inode.
     pub(crate) fn make(&self, inode: Inode) {
-        self.shards[shard_of(inode)]
-            .lock()
-            .inodes_mut()
-            .entry(inode)
-            .or_default()
-            .is_new = true;
+        self.shards[shard_of(inode)].lock().inodes_mut().entry(inode).or_default().is_new = true;
     }
 
     /// Looks at what has changed of an inode.
@@ -111,9 +102,7 @@ impl Overlay {
     /// Hands everything on and leaves the overlay empty. The gate is closed, and what was pending has been taken. Readers need
     /// no gate: `publish` makes the records visible below before they vanish here.
     pub(crate) fn freeze(&self, publish: impl FnOnce(Arc<FrozenOverlay>)) -> Arc<FrozenOverlay> {
-        let frozen = Arc::new(FrozenOverlay {
-            shards: self.shards.iter().map(|s| s.lock().inodes.clone()).collect(),
-        });
+        let frozen = Arc::new(FrozenOverlay { shards: self.shards.iter().map(|s| s.lock().inodes.clone()).collect() });
         publish(frozen.clone());
         for shard in &self.shards {
             shard.lock().inodes = Arc::default();
@@ -131,12 +120,8 @@ impl FrozenOverlay {
 
     /// All changed inodes, in the order of their numbers.
     pub(crate) fn in_order(&self) -> Vec<(Inode, &DirtyInode)> {
-        let mut inodes: Vec<_> = self
-            .shards
-            .iter()
-            .flat_map(|shard| shard.iter())
-            .map(|(inode, dirty)| (*inode, dirty))
-            .collect();
+        let mut inodes: Vec<_> =
+            self.shards.iter().flat_map(|shard| shard.iter()).map(|(inode, dirty)| (*inode, dirty)).collect();
         inodes.sort_unstable_by_key(|(inode, _)| *inode);
         inodes
     }

@@ -41,11 +41,7 @@ pub struct PoolOptions {
 impl PoolOptions {
     /// As a node runs it.
     pub fn new(owner: Creator) -> Self {
-        Self {
-            environment: Arc::new(SystemEnvironment),
-            background: true,
-            owner,
-        }
+        Self { environment: Arc::new(SystemEnvironment), background: true, owner }
     }
 }
 
@@ -122,12 +118,7 @@ impl Pool {
         let is_new = found.is_none();
         let catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
         let volumes = Arc::new(RwLock::new(recovery::recover(&shared, &catalog.volumes()?)?));
-        let mut pool = Self {
-            shared,
-            catalog: Mutex::new(catalog),
-            volumes,
-            maintenance: None,
-        };
+        let mut pool = Self { shared, catalog: Mutex::new(catalog), volumes, maintenance: None };
         if is_new {
             pool.create_volume(FIRST_VOLUME_NAME, options.owner)?;
         }
@@ -162,11 +153,7 @@ impl Pool {
         let mut catalog = self.catalog.lock();
         check_free(&catalog, name)?;
         let now = self.shared.environment.now();
-        let info = VolumeInfo {
-            id: catalog.next_volume()?,
-            name: name.into(),
-            created: now,
-        };
+        let info = VolumeInfo { id: catalog.next_volume()?, name: name.into(), created: now };
         let volume = self.empty_volume(info.id, owner)?;
         catalog.add(&info, now)?;
         self.volumes.write().insert(info.id, Arc::new(volume));
@@ -179,11 +166,7 @@ impl Pool {
             tree: None,
             sequence: 0,
             replay_from: Position::START,
-            counters: Counters {
-                next_inode: Inode::FIRST.0,
-                inodes: 1,
-                allocated_bytes: 0,
-            },
+            counters: Counters { next_inode: Inode::FIRST.0, inodes: 1, allocated_bytes: 0 },
             hash_seed: self.shared.environment.random(),
             taken: now,
         };
@@ -203,10 +186,7 @@ impl Pool {
             born: now,
             parent: Inode::ROOT.0,
         };
-        volume
-            .layers
-            .overlay
-            .change(Inode::ROOT, Change::Attributes(top.into()));
+        volume.layers.overlay.change(Inode::ROOT, Change::Attributes(top.into()));
         volume.checkpoint()?;
         Ok(volume)
     }

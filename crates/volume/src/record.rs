@@ -8,15 +8,8 @@ use block::Name;
 
 const ATTRIBUTES_VERSION: u8 = 1;
 
-const KINDS: [Kind; 7] = [
-    Kind::File,
-    Kind::Directory,
-    Kind::Symlink,
-    Kind::Fifo,
-    Kind::Socket,
-    Kind::CharacterDevice,
-    Kind::BlockDevice,
-];
+const KINDS: [Kind; 7] =
+    [Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo, Kind::Socket, Kind::CharacterDevice, Kind::BlockDevice];
 
 fn kind_byte(kind: Kind) -> u8 {
     match kind {
@@ -40,15 +33,8 @@ pub(crate) fn put_timestamp(bytes: &mut Vec<u8>, time: Timestamp) {
 }
 
 pub(crate) fn timestamp(reader: &mut Reader<'_>) -> Parsed<Timestamp> {
-    let time = Timestamp {
-        seconds: reader.i64()?,
-        nanoseconds: reader.u32()?,
-    };
-    if time.nanoseconds < 1_000_000_000 {
-        Ok(time)
-    } else {
-        Err(Malformed)
-    }
+    let time = Timestamp { seconds: reader.i64()?, nanoseconds: reader.u32()? };
+    if time.nanoseconds < 1_000_000_000 { Ok(time) } else { Err(Malformed) }
 }
 
 pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
@@ -62,12 +48,7 @@ pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
     bytes.put_u64(attributes.size);
     bytes.put_u64(attributes.allocated_bytes);
     bytes.put_u64(attributes.parent);
-    for time in [
-        attributes.accessed,
-        attributes.modified,
-        attributes.changed,
-        attributes.born,
-    ] {
+    for time in [attributes.accessed, attributes.modified, attributes.changed, attributes.born] {
         put_timestamp(bytes, time);
     }
 }
@@ -99,10 +80,7 @@ pub(crate) fn put_dentry(bytes: &mut Vec<u8>, dentry: Dentry) {
 }
 
 pub(crate) fn dentry(reader: &mut Reader<'_>) -> Parsed<Dentry> {
-    Ok(Dentry {
-        inode: reader.u64()?,
-        kind: kind_of(reader.u8()?)?,
-    })
+    Ok(Dentry { inode: reader.u64()?, kind: kind_of(reader.u8()?)? })
 }
 
 /// An extent without its source, which is a link of the entry or of the journal's part.
@@ -117,11 +95,7 @@ pub(crate) fn extent(reader: &mut Reader<'_>, link: Name) -> Parsed<Extent> {
     if length == 0 || length > longest || source_offset > block::BODY_BYTES_MAX as u32 {
         return Err(Malformed);
     }
-    Ok(Extent {
-        length,
-        source_offset,
-        source: Source::Stored(link),
-    })
+    Ok(Extent { length, source_offset, source: Source::Stored(link) })
 }
 
 /// Reads one value that fills the bytes.

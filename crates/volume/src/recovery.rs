@@ -17,11 +17,8 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<BTre
     for info in infos {
         let root = last_root(shared, info.id)?;
         from = Some(from.map_or(root.replay_from, |from| from.min(root.replay_from)));
-        let replay = Replay {
-            sequence: root.sequence,
-            group: None,
-            volume: Volume::at(info.id, &root, shared.clone()),
-        };
+        let replay =
+            Replay { sequence: root.sequence, group: None, volume: Volume::at(info.id, &root, shared.clone()) };
         replays.insert(info.id, replay);
     }
     if let Some(from) = from {
@@ -37,14 +34,8 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<BTre
 
 fn last_root(shared: &Shared, volume: VolumeId) -> Result<Root> {
     let stored = shared.store.latest_root(volume.0)?;
-    let stored = stored.ok_or(Error::Damaged {
-        inode: 0,
-        what: "the catalog: a volume has no root",
-    })?;
-    Root::parse(&stored.record).map_err(|_| Error::Damaged {
-        inode: 0,
-        what: "the root of a volume",
-    })
+    let stored = stored.ok_or(Error::Damaged { inode: 0, what: "the catalog: a volume has no root" })?;
+    Root::parse(&stored.record).map_err(|_| Error::Damaged { inode: 0, what: "the root of a volume" })
 }
 
 fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Replay>) -> Result<()> {
@@ -57,10 +48,7 @@ fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Repl
             return Ok(());
         };
         let part = journal::decode(&record.links, &record.body);
-        let taken = part.map_err(|_| Error::Damaged {
-            inode: 0,
-            what: "a part of the journal",
-        });
+        let taken = part.map_err(|_| Error::Damaged { inode: 0, what: "a part of the journal" });
         failed = taken.and_then(|part| replay.take(part)).err();
         Ok(())
     })?;
@@ -83,19 +71,13 @@ impl Replay {
             return Ok(());
         }
         if part.sequence != self.sequence + 1 {
-            return Err(Error::Damaged {
-                inode: 0,
-                what: "the journal: a group is missing",
-            });
+            return Err(Error::Damaged { inode: 0, what: "the journal: a group is missing" });
         }
         let (mut parts, mut changes) = match self.group.take() {
             Some((sequence, parts, changes)) if sequence == part.sequence && parts == part.number => (parts, changes),
             _ if part.number == 0 => (0, Vec::new()),
             _ => {
-                return Err(Error::Damaged {
-                    inode: 0,
-                    what: "the journal: a part of a group is missing",
-                });
+                return Err(Error::Damaged { inode: 0, what: "the journal: a part of a group is missing" });
             }
         };
         parts += 1;

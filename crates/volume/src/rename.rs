@@ -22,16 +22,10 @@ struct Place<'a> {
 }
 
 impl Volume {
-    /// Renames. Gives the inode that lost its name, if one was replaced: the caller reclaims it when nobody has it open.
+    /// Renames. Gives the inode that was replaced, if that was its last name: the caller reclaims it when nobody has it open.
     pub fn rename(&self, from: (Inode, &[u8]), to: (Inode, &[u8]), mode: RenameMode) -> Result<Option<Inode>> {
-        let from = Place {
-            directory: from.0,
-            name: from.1,
-        };
-        let to = Place {
-            directory: to.0,
-            name: to.1,
-        };
+        let from = Place { directory: from.0, name: from.1 };
+        let to = Place { directory: to.0, name: to.1 };
         for place in [&from, &to] {
             match check_name(place.name) {
                 Err(Error::Exists) => return Err(Error::Invalid("`.` and `..` cannot be renamed")),
@@ -109,16 +103,17 @@ impl Volume {
         parent.links -= moved.is_directory() as u32;
         self.remove_dentry(from.directory, &mut parent, from.name);
         let mut parent = self.directory(to.directory)?;
+        let mut orphan = None;
         if let Some(target) = target {
             let replaced = self.existing(Inode(target.inode))?;
             parent.links -= replaced.is_directory() as u32;
             parent.size -= 1;
-            self.drop_link(Inode(target.inode), replaced);
+            orphan = self.drop_link(Inode(target.inode), replaced).then_some(Inode(target.inode));
         }
         parent.links += moved.is_directory() as u32;
         self.add_dentry(to.directory, &mut parent, to.name, Inode(source.inode), source.kind);
         self.moved(Inode(source.inode), moved, to.directory);
-        Ok(target.map(|target| Inode(target.inode)))
+        Ok(orphan)
     }
 
     fn exchange(&self, from: &Place<'_>, source: Dentry, to: &Place<'_>, target: Dentry) -> Result<()> {

@@ -32,12 +32,7 @@ impl Root {
         self.counters.put(&mut body);
         body.put_u64(self.hash_seed);
         record::put_timestamp(&mut body, self.taken);
-        Record {
-            kind: RecordKind::Root,
-            stream,
-            links: self.tree.into_iter().collect(),
-            body: body.into(),
-        }
+        Record { kind: RecordKind::Root, stream, links: self.tree.into_iter().collect(), body: body.into() }
     }
 
     /// Takes a record for a root.

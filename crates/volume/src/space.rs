@@ -34,11 +34,7 @@ impl Volume {
     pub fn space(&self) -> Result<VolumeSpace> {
         let inodes = self.counts.get().inodes;
         let inodes_free = crate::limits::INODE_NUMBER_MAX - self.counts.get().next_inode;
-        Ok(VolumeSpace {
-            disk: self.shared.store.space()?,
-            inodes,
-            inodes_free,
-        })
+        Ok(VolumeSpace { disk: self.shared.store.space()?, inodes, inodes_free })
     }
 
     /// How the volume is.

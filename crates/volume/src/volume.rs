@@ -43,11 +43,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     fn new(counters: Counters) -> Self {
-        let counts = Self {
-            next_inode: 0.into(),
-            inodes: 0.into(),
-            allocated_bytes: 0.into(),
-        };
+        let counts = Self { next_inode: 0.into(), inodes: 0.into(), allocated_bytes: 0.into() };
         counts.set(counters);
         counts
     }
@@ -77,8 +73,7 @@ impl Counts {
     }
 
     pub(crate) fn allocation_changed(&self, before: u64, after: u64) {
-        self.allocated_bytes
-            .fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        self.allocated_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 }
 
@@ -140,11 +135,7 @@ impl Volume {
     /// The attributes of an inode that must be a directory.
     pub(crate) fn directory(&self, inode: Inode) -> Result<Attributes> {
         let attributes = self.existing(inode)?;
-        if attributes.is_directory() {
-            Ok(attributes)
-        } else {
-            Err(Error::NotADirectory)
-        }
+        if attributes.is_directory() { Ok(attributes) } else { Err(Error::NotADirectory) }
     }
 
     /// The attributes of an inode that must be a regular file.

@@ -46,9 +46,7 @@ impl Volume {
 
     /// Removes an extended attribute.
     pub fn remove_xattr(&self, inode: Inode, name: &[u8]) -> Result<()> {
-        self.change_xattr(inode, name, None, |is_there| {
-            if is_there { Ok(()) } else { Err(Error::NoAttribute) }
-        })
+        self.change_xattr(inode, name, None, |is_there| if is_there { Ok(()) } else { Err(Error::NoAttribute) })
     }
 
     fn change_xattr(
@@ -71,13 +69,7 @@ impl Volume {
             }
         }
         attributes.changed = self.now();
-        self.layers.overlay.change(
-            inode,
-            Change::Xattr {
-                name: name.into(),
-                value,
-            },
-        );
+        self.layers.overlay.change(inode, Change::Xattr { name: name.into(), value });
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
     }

@@ -20,10 +20,7 @@ struct Clock(AtomicU64);
 impl Environment for Clock {
     fn now(&self) -> Timestamp {
         let ticks = self.0.fetch_add(1, Ordering::Relaxed);
-        Timestamp {
-            seconds: ticks as i64,
-            nanoseconds: 0,
-        }
+        Timestamp { seconds: ticks as i64, nanoseconds: 0 }
     }
 
     fn random(&self) -> u64 {
@@ -33,20 +30,12 @@ impl Environment for Clock {
 
 fn store_options() -> StoreOptions {
     let id = Some(StoreId::from_bytes([1; StoreId::BYTES]));
-    StoreOptions {
-        segment_bytes: 256 << 10,
-        compression: Compression::Lz4,
-        id,
-    }
+    StoreOptions { segment_bytes: 256 << 10, compression: Compression::Lz4, id }
 }
 
 fn pool_options() -> PoolOptions {
     let owner = Creator { uid: 1, gid: 1 };
-    PoolOptions {
-        environment: Arc::new(Clock::default()),
-        background: false,
-        owner,
-    }
+    PoolOptions { environment: Arc::new(Clock::default()), background: false, owner }
 }
 
 fn open_pool(disk: &SimDisk, is_new: bool) -> Result<Pool, volume::PoolError> {
@@ -64,10 +53,7 @@ fn main_volume(pool: &Pool) -> Arc<Volume> {
 }
 
 fn seeds(variable: &str, default: u64) -> u64 {
-    std::env::var(variable)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 #[test]
@@ -97,19 +83,11 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
                 _ => {}
             }
             if step % 50 == 49 {
-                assert_eq!(
-                    dump(&volume).unwrap(),
-                    workload.model.dump(),
-                    "seed {seed}, step {step}"
-                );
+                assert_eq!(dump(&volume).unwrap(), workload.model.dump(), "seed {seed}, step {step}");
             }
         }
         let counted = volume.space().unwrap().inodes;
-        assert_eq!(
-            counted,
-            workload.model.nodes.len() as u64,
-            "seed {seed}: inodes are miscounted"
-        );
+        assert_eq!(counted, workload.model.nodes.len() as u64, "seed {seed}: inodes are miscounted");
     }
 }
 
@@ -124,11 +102,7 @@ struct History {
 
 fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
     let mut workload = Workload::new(seed, 40 << 10);
-    let mut history = History {
-        states: vec![workload.model.dump()],
-        durable_steps: 0,
-        operations: 0,
-    };
+    let mut history = History { states: vec![workload.model.dump()], durable_steps: 0, operations: 0 };
     let Ok(pool) = open_pool(disk, true) else {
         return history;
     };
@@ -164,25 +138,16 @@ fn check_recovered(disk: &SimDisk, history: &History) {
     let found = dump(&volume).unwrap();
     let kept = history.states.iter().rposition(|state| *state == found);
     let kept = kept.unwrap_or_else(|| panic!("no prefix of the operations gives what was recovered:\n{found:#?}"));
-    assert!(
-        kept >= history.durable_steps,
-        "{} steps were synced, {kept} are there",
-        history.durable_steps
-    );
+    assert!(kept >= history.durable_steps, "{} steps were synced, {kept} are there", history.durable_steps);
     volume
         .write(
             volume
-                .make(
-                    volume::Inode::ROOT,
-                    b"after",
-                    volume::NewInode::File,
-                    0o600,
-                    Creator { uid: 1, gid: 1 },
-                )
+                .make(volume::Inode::ROOT, b"after", volume::NewInode::File, 0o600, Creator { uid: 1, gid: 1 })
                 .unwrap()
                 .0,
             0,
             &[1; 5000],
+            volume::SetId::Keep,
         )
         .unwrap();
     volume.sync().unwrap();
@@ -228,13 +193,9 @@ fn the_crash_test_notices_a_disk_that_ignores_syncs() {
         let history = run(seed, &disk, 60);
         for survival in 0..10 {
             let crashed = disk.crash(survival);
-            let Ok(pool) = open_pool(&crashed, false) else {
-                panic!("{} steps were synced", history.durable_steps)
-            };
+            let Ok(pool) = open_pool(&crashed, false) else { panic!("{} steps were synced", history.durable_steps) };
             let found = dump(&main_volume(&pool));
-            let kept = found
-                .ok()
-                .and_then(|found| history.states.iter().rposition(|state| *state == found));
+            let kept = found.ok().and_then(|found| history.states.iter().rposition(|state| *state == found));
             assert!(kept.is_some_and(|kept| kept >= history.durable_steps), "steps are lost");
         }
     }

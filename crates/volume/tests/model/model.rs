@@ -24,14 +24,7 @@ pub(crate) struct Model {
 impl Node {
     fn new(kind: Kind, permissions: u32) -> Self {
         let links = if kind == Kind::Directory { 2 } else { 1 };
-        Self {
-            kind,
-            permissions,
-            links,
-            content: Vec::new(),
-            entries: BTreeMap::new(),
-            xattrs: BTreeMap::new(),
-        }
+        Self { kind, permissions, links, content: Vec::new(), entries: BTreeMap::new(), xattrs: BTreeMap::new() }
     }
 
     fn is_directory(&self) -> bool {
@@ -41,32 +34,20 @@ impl Node {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        Self {
-            nodes: BTreeMap::from([(Inode::ROOT.0, Node::new(Kind::Directory, 0o755))]),
-        }
+        Self { nodes: BTreeMap::from([(Inode::ROOT.0, Node::new(Kind::Directory, 0o755))]) }
     }
 
     pub(crate) fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<u64> {
-        self.nodes
-            .iter()
-            .filter(|(_, node)| wanted(node.kind))
-            .map(|(inode, _)| *inode)
-            .collect()
+        self.nodes.iter().filter(|(_, node)| wanted(node.kind)).map(|(inode, _)| *inode).collect()
     }
 
     fn node(&mut self, inode: u64) -> &mut Node {
-        self.nodes
-            .get_mut(&inode)
-            .expect("the workload names inodes that are there")
+        self.nodes.get_mut(&inode).expect("the workload names inodes that are there")
     }
 
     /// Checks what `make` checks; the inode's number comes from the volume.
     pub(crate) fn may_make(&self, directory: u64, name: &[u8]) -> Result<(), Errno> {
-        if self.nodes[&directory].entries.contains_key(name) {
-            Err(libc_errno(Error::Exists))
-        } else {
-            Ok(())
-        }
+        if self.nodes[&directory].entries.contains_key(name) { Err(libc_errno(Error::Exists)) } else { Ok(()) }
     }
 
     pub(crate) fn make(
@@ -80,14 +61,8 @@ impl Model {
     ) {
         self.node(directory).entries.insert(name.into(), inode);
         self.node(directory).links += (kind == Kind::Directory) as u32;
-        let node = Node {
-            content: content.into(),
-            ..Node::new(kind, permissions)
-        };
-        assert!(
-            self.nodes.insert(inode, node).is_none(),
-            "inode {inode} was given twice"
-        );
+        let node = Node { content: content.into(), ..Node::new(kind, permissions) };
+        assert!(self.nodes.insert(inode, node).is_none(), "inode {inode} was given twice");
     }
 
     pub(crate) fn link(&mut self, inode: u64, directory: u64, name: &[u8]) -> Result<(), Errno> {
@@ -101,10 +76,7 @@ impl Model {
     }
 
     pub(crate) fn remove(&mut self, directory: u64, name: &[u8], wants_directory: bool) -> Result<(), Errno> {
-        let inode = *self.nodes[&directory]
-            .entries
-            .get(name)
-            .ok_or(libc_errno(Error::NotFound))?;
+        let inode = *self.nodes[&directory].entries.get(name).ok_or(libc_errno(Error::NotFound))?;
         let node = &self.nodes[&inode];
         match (wants_directory, node.is_directory()) {
             (true, false) => return Err(libc_errno(Error::NotADirectory)),
@@ -127,11 +99,7 @@ impl Model {
     }
 
     fn is_below(&self, inode: u64, ancestor: u64) -> bool {
-        inode == ancestor
-            || self.nodes[&ancestor]
-                .entries
-                .values()
-                .any(|child| self.is_below(inode, *child))
+        inode == ancestor || self.nodes[&ancestor].entries.values().any(|child| self.is_below(inode, *child))
     }
 
     pub(crate) fn rename(
@@ -207,12 +175,7 @@ impl Model {
     pub(crate) fn set_xattr(&mut self, inode: u64, name: &[u8], value: Option<&[u8]>) -> Result<(), Errno> {
         match value {
             Some(value) => drop(self.node(inode).xattrs.insert(name.into(), value.into())),
-            None => drop(
-                self.node(inode)
-                    .xattrs
-                    .remove(name)
-                    .ok_or(libc_errno(Error::NoAttribute))?,
-            ),
+            None => drop(self.node(inode).xattrs.remove(name).ok_or(libc_errno(Error::NoAttribute))?),
         }
         Ok(())
     }
@@ -226,11 +189,7 @@ impl Model {
 
     fn dump_below(&self, inode: u64, path: String, lines: &mut Vec<String>) {
         let node = &self.nodes[&inode];
-        let size = if node.is_directory() {
-            node.entries.len()
-        } else {
-            node.content.len()
-        };
+        let size = if node.is_directory() { node.entries.len() } else { node.content.len() };
         lines.push(line(
             &path,
             inode,
@@ -264,9 +223,6 @@ pub(crate) fn line(
     xattrs: &BTreeMap<Vec<u8>, Vec<u8>>,
 ) -> String {
     let digest = block::Block::data(bytes::Bytes::copy_from_slice(content)).name();
-    let xattrs: Vec<_> = xattrs
-        .iter()
-        .map(|(name, value)| format!("{name:?}={}", value.len()))
-        .collect();
+    let xattrs: Vec<_> = xattrs.iter().map(|(name, value)| format!("{name:?}={}", value.len())).collect();
     format!("{path} #{inode} {kind:?} {permissions:o} links {links} size {size} {digest:?} {xattrs:?}")
 }

@@ -3,7 +3,7 @@
 use crate::model::{Errno, Model, line};
 use sim::Random;
 use std::collections::BTreeMap;
-use volume::{AttributeChanges, Creator, Error, Inode, Kind, NewInode, RenameMode, Result, Volume, XattrMode};
+use volume::{AttributeChanges, Creator, Error, Inode, Kind, NewInode, RenameMode, Result, SetId, Volume, XattrMode};
 
 const CREATOR: Creator = Creator { uid: 1, gid: 1 };
 
@@ -19,11 +19,7 @@ pub(crate) struct Workload {
 
 impl Workload {
     pub(crate) fn new(seed: u64, file_bytes: u64) -> Self {
-        Self {
-            random: Random::new(seed),
-            model: Model::new(),
-            file_bytes,
-        }
+        Self { random: Random::new(seed), model: Model::new(), file_bytes }
     }
 
     fn pick(&mut self, from: &[u64]) -> Option<Inode> {
@@ -98,20 +94,13 @@ impl Workload {
         }
         let (inode, attributes) = made?;
         let content = if attributes.kind == Kind::Symlink { target } else { b"" };
-        self.model.make(
-            directory.0,
-            &name,
-            inode.0,
-            attributes.kind,
-            attributes.permissions,
-            content,
-        );
+        self.model.make(directory.0, &name, inode.0, attributes.kind, attributes.permissions, content);
         Ok(())
     }
 
     fn write_at(&mut self, volume: &Volume, file: Inode, offset: u64, length: u64) -> Result<()> {
         let bytes = self.random.bytes(length as usize);
-        volume.write(file, offset, &bytes)?;
+        volume.write(file, offset, &bytes, SetId::Keep)?;
         self.model.write(file.0, offset as usize, &bytes);
         Ok(())
     }
@@ -137,13 +126,7 @@ impl Workload {
     fn truncate(&mut self, volume: &Volume) -> Result<()> {
         let Some(file) = self.a_file() else { return Ok(()) };
         let size = self.offset();
-        volume.set_attributes(
-            file,
-            &AttributeChanges {
-                size: Some(size),
-                ..Default::default()
-            },
-        )?;
+        volume.set_attributes(file, &AttributeChanges { size: Some(size), ..Default::default() })?;
         self.model.truncate(file.0, size as usize);
         Ok(())
     }
@@ -159,10 +142,7 @@ impl Workload {
     fn link(&mut self, volume: &Volume) -> Result<()> {
         let (inode, directory, name) = (self.an_inode(), self.a_directory(), self.name());
         let result = volume.link(inode, directory, &name);
-        agree(
-            self.model.clone().link(inode.0, directory.0, &name),
-            result.as_ref().map(|_| ()),
-        )?;
+        agree(self.model.clone().link(inode.0, directory.0, &name), result.as_ref().map(|_| ()))?;
         result.is_ok().then(|| self.model.link(inode.0, directory.0, &name));
         Ok(())
     }
@@ -173,14 +153,9 @@ impl Workload {
             true => volume.remove_directory(directory, &name),
             false => volume.unlink(directory, &name),
         };
-        agree(
-            self.model.clone().remove(directory.0, &name, wants_directory),
-            result.as_ref().map(|_| ()),
-        )?;
+        agree(self.model.clone().remove(directory.0, &name, wants_directory), result.as_ref().map(|_| ()))?;
         if let Ok(inode) = result {
-            self.model
-                .remove(directory.0, &name, wants_directory)
-                .expect("it agreed");
+            self.model.remove(directory.0, &name, wants_directory).expect("it agreed");
             volume.reclaim(inode)?;
         }
         Ok(())
@@ -207,26 +182,10 @@ impl Workload {
 
     fn set_permissions(&mut self, volume: &Volume) -> Result<()> {
         let (inode, permissions) = (self.an_inode(), self.random.below(0o10000) as u32);
-        volume.set_attributes(
-            inode,
-            &AttributeChanges {
-                permissions: Some(permissions),
-                ..Default::default()
-            },
-        )?;
+        volume.set_attributes(inode, &AttributeChanges { permissions: Some(permissions), ..Default::default() })?;
         // A directory with set-group-id hands it on: keep the model simple.
-        let permissions = if self.model.nodes[&inode.0].kind == Kind::Directory {
-            0o755
-        } else {
-            permissions
-        };
-        volume.set_attributes(
-            inode,
-            &AttributeChanges {
-                permissions: Some(permissions),
-                ..Default::default()
-            },
-        )?;
+        let permissions = if self.model.nodes[&inode.0].kind == Kind::Directory { 0o755 } else { permissions };
+        volume.set_attributes(inode, &AttributeChanges { permissions: Some(permissions), ..Default::default() })?;
         self.model.set_permissions(inode.0, permissions);
         Ok(())
     }
@@ -239,13 +198,8 @@ impl Workload {
             Some(value) => volume.set_xattr(inode, &name, value, XattrMode::Set),
             None => volume.remove_xattr(inode, &name),
         };
-        agree(
-            self.model.clone().set_xattr(inode.0, &name, value.as_deref()),
-            result.as_ref().map(|_| ()),
-        )?;
-        result
-            .is_ok()
-            .then(|| self.model.set_xattr(inode.0, &name, value.as_deref()));
+        agree(self.model.clone().set_xattr(inode.0, &name, value.as_deref()), result.as_ref().map(|_| ()))?;
+        result.is_ok().then(|| self.model.set_xattr(inode.0, &name, value.as_deref()));
         Ok(())
     }
 
@@ -297,13 +251,7 @@ fn dump_below(volume: &Volume, inode: Inode, path: String, lines: &mut Vec<Strin
         let value = volume.xattr(inode, &name)?.to_vec();
         xattrs.insert(name.to_vec(), value);
     }
-    let volume::Attributes {
-        kind,
-        permissions,
-        links,
-        size,
-        ..
-    } = attributes;
+    let volume::Attributes { kind, permissions, links, size, .. } = attributes;
     lines.push(line(&path, inode.0, kind, permissions, links, size, &content, &xattrs));
     let mut entries = BTreeMap::new();
     let mut cookie = 0;
@@ -314,20 +262,12 @@ fn dump_below(volume: &Volume, inode: Inode, path: String, lines: &mut Vec<Strin
             cookie = last.cookie;
             for entry in batch {
                 assert_eq!(volume.lookup(inode, &entry.name)?.0, entry.inode);
-                assert!(
-                    entries.insert(entry.name.to_vec(), entry.inode).is_none(),
-                    "an entry came twice"
-                );
+                assert!(entries.insert(entry.name.to_vec(), entry.inode).is_none(), "an entry came twice");
             }
         }
     }
     for (name, child) in entries {
-        dump_below(
-            volume,
-            child,
-            format!("{path}/{}", String::from_utf8_lossy(&name)),
-            lines,
-        )?;
+        dump_below(volume, child, format!("{path}/{}", String::from_utf8_lossy(&name)), lines)?;
     }
     Ok(())
 }

@@ -1,0 +1,320 @@
+//! The kernel's requests as calls of a volume.
+
+use crate::convert::{self, VALID, errno};
+use crate::listing::list;
+use crate::lookups::Lookups;
+use fuse::{
+    CachedAttr, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, NameBuffer, OpenFlags, Opened,
+    ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx, StatxMask, StatxRequest,
+    ValueBuffer, WriteOptions,
+};
+use std::sync::Arc;
+use volume::{Attributes, Creator, Error, Inode, NewInode, RenameMode, Seek, Volume, XattrMode};
+
+/// A volume as the kernel sees it.
+pub(crate) struct VolumeFilesystem {
+    volume: Arc<Volume>,
+    lookups: Lookups,
+}
+
+/// Permissions and access lists that the kernel cannot use yet must not seem to be kept.
+const ACL_XATTR_PREFIX: &[u8] = b"system.posix_acl_";
+
+impl VolumeFilesystem {
+    pub(crate) fn new(volume: Arc<Volume>) -> Self {
+        Self { volume, lookups: Lookups::new() }
+    }
+
+    /// An answer that names an inode.
+    fn named(&self, inode: Inode, attributes: &Attributes) -> Entry {
+        self.lookups.add(inode);
+        convert::entry(inode, attributes)
+    }
+
+    fn make(&self, request: &Request, parent: u64, name: &[u8], new: NewInode<'_>, mode: u32) -> Result<Entry, Errno> {
+        let creator = Creator { uid: request.uid(), gid: request.gid() };
+        let made = self.volume.make(Inode(parent), name, new, mode & 0o7777, creator);
+        let (inode, attributes) = made.map_err(errno)?;
+        Ok(self.named(inode, &attributes))
+    }
+
+    /// Takes care of an inode that lost its last name.
+    fn orphaned(&self, orphan: Option<Inode>) -> Result<(), Errno> {
+        match orphan {
+            Some(inode) if self.lookups.orphan(inode) => self.volume.reclaim(inode).map_err(errno),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn new_inode(mode: u32, rdev: u32) -> Result<NewInode<'static>, Errno> {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG | 0 => Ok(NewInode::File),
+        libc::S_IFIFO => Ok(NewInode::Fifo),
+        libc::S_IFSOCK => Ok(NewInode::Socket),
+        libc::S_IFCHR => Ok(NewInode::CharacterDevice(rdev)),
+        libc::S_IFBLK => Ok(NewInode::BlockDevice(rdev)),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn rename_mode(flags: RenameFlags) -> Result<RenameMode, Errno> {
+    match flags {
+        flags if flags == RenameFlags::default() => Ok(RenameMode::Replace),
+        RenameFlags::NO_REPLACE => Ok(RenameMode::NoReplace),
+        RenameFlags::EXCHANGE => Ok(RenameMode::Exchange),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+impl Filesystem for VolumeFilesystem {
+    fn lookup(&self, _: &Request, parent: u64, name: &[u8]) -> Result<Entry, Errno> {
+        match self.volume.lookup(Inode(parent), name) {
+            Ok((inode, attributes)) => Ok(self.named(inode, &attributes)),
+            Err(Error::NotFound) => Ok(Entry::negative(VALID)),
+            Err(error) => Err(errno(error)),
+        }
+    }
+
+    fn forget(&self, node: u64, count: u64) {
+        if self.lookups.forget(Inode(node), count)
+            && let Err(error) = self.volume.reclaim(Inode(node))
+        {
+            tracing::error!(inode = node, %error, "an inode without a name stays until the volume is opened again");
+        }
+    }
+
+    fn getattr(&self, _: &Request, node: u64, _: Option<u64>) -> Result<CachedAttr, Errno> {
+        let attributes = self.volume.attributes(Inode(node)).map_err(errno)?;
+        Ok(convert::cached(Inode(node), &attributes))
+    }
+
+    fn statx(&self, request: &Request, node: u64, _: StatxRequest) -> Result<Statx, Errno> {
+        let CachedAttr { attr, attr_valid } = self.getattr(request, node, None)?;
+        let mask = StatxMask::BASIC | StatxMask::BTIME;
+        Ok(Statx { attr, attr_valid, mask, attributes: 0, attributes_mask: 0 })
+    }
+
+    fn setattr(&self, _: &Request, node: u64, changes: &SetAttr) -> Result<CachedAttr, Errno> {
+        let changes = convert::changes(changes);
+        let attributes = self.volume.set_attributes(Inode(node), &changes).map_err(errno)?;
+        Ok(convert::cached(Inode(node), &attributes))
+    }
+
+    fn readlink(&self, _: &Request, node: u64, target: &mut ValueBuffer<'_>) -> Result<(), Errno> {
+        target.append(&self.volume.read_link(Inode(node)).map_err(errno)?)
+    }
+
+    fn symlink(&self, request: &Request, parent: u64, name: &[u8], target: &[u8]) -> Result<Entry, Errno> {
+        self.make(request, parent, name, NewInode::Symlink(target), 0o777)
+    }
+
+    fn mknod(&self, request: &Request, parent: u64, name: &[u8], mode: u32, rdev: u32) -> Result<Entry, Errno> {
+        self.make(request, parent, name, new_inode(mode, rdev)?, mode)
+    }
+
+    fn mkdir(&self, request: &Request, parent: u64, name: &[u8], mode: u32) -> Result<Entry, Errno> {
+        self.make(request, parent, name, NewInode::Directory, mode)
+    }
+
+    fn unlink(&self, _: &Request, parent: u64, name: &[u8]) -> Result<(), Errno> {
+        self.orphaned(self.volume.unlink(Inode(parent), name).map_err(errno)?)
+    }
+
+    fn rmdir(&self, _: &Request, parent: u64, name: &[u8]) -> Result<(), Errno> {
+        self.orphaned(self.volume.remove_directory(Inode(parent), name).map_err(errno)?)
+    }
+
+    fn rename(
+        &self,
+        _: &Request,
+        parent: u64,
+        name: &[u8],
+        new_parent: u64,
+        new_name: &[u8],
+        flags: RenameFlags,
+    ) -> Result<(), Errno> {
+        let (from, to) = ((Inode(parent), name), (Inode(new_parent), new_name));
+        self.orphaned(self.volume.rename(from, to, rename_mode(flags)?).map_err(errno)?)
+    }
+
+    fn link(&self, _: &Request, node: u64, new_parent: u64, new_name: &[u8]) -> Result<Entry, Errno> {
+        let attributes = self.volume.link(Inode(node), Inode(new_parent), new_name).map_err(errno)?;
+        Ok(self.named(Inode(node), &attributes))
+    }
+
+    /// The kernel need not ask: there is nothing to do at an open.
+    fn open(&self, _: &Request, _: u64, _: OpenFlags) -> Result<Opened, Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    fn opendir(&self, _: &Request, _: u64, _: OpenFlags) -> Result<Opened, Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        parent: u64,
+        name: &[u8],
+        mode: u32,
+        _: OpenFlags,
+    ) -> Result<(Entry, Opened), Errno> {
+        let entry = self.make(request, parent, name, NewInode::File, mode)?;
+        let flags = fuse::OpenedFlags::KEEP_CACHE | fuse::OpenedFlags::NOFLUSH;
+        Ok((entry, Opened { handle: 0, flags }))
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        node: u64,
+        _: u64,
+        offset: u64,
+        buffer: &mut [u8],
+        _: ReadOptions,
+    ) -> Result<usize, Errno> {
+        self.volume.read(Inode(node), offset, buffer).map_err(errno)
+    }
+
+    fn write(
+        &self,
+        _: &Request,
+        node: u64,
+        _: u64,
+        offset: u64,
+        data: &[u8],
+        options: WriteOptions,
+    ) -> Result<usize, Errno> {
+        let set_id = convert::set_id(options.kill_suidgid);
+        self.volume.write(Inode(node), offset, data, set_id).map_err(errno)?;
+        Ok(data.len())
+    }
+
+    fn fsync(&self, _: &Request, _: u64, _: u64, _: bool) -> Result<(), Errno> {
+        self.volume.sync().map_err(errno)
+    }
+
+    fn fsyncdir(&self, _: &Request, _: u64, _: u64, _: bool) -> Result<(), Errno> {
+        self.volume.sync().map_err(errno)
+    }
+
+    fn syncfs(&self, _: &Request, _: u64) -> Result<(), Errno> {
+        self.volume.sync().map_err(errno)
+    }
+
+    fn readdir(
+        &self,
+        _: &Request,
+        node: u64,
+        _: u64,
+        cookie: u64,
+        entries: &mut DirectoryBuffer<'_>,
+    ) -> Result<(), Errno> {
+        list(&self.volume, Inode(node), cookie, |entry| {
+            Ok(entries.push(entry.inode.0, entry.cookie, convert::file_kind(entry.kind), &entry.name))
+        })
+    }
+
+    fn readdirplus(
+        &self,
+        _: &Request,
+        node: u64,
+        _: u64,
+        cookie: u64,
+        entries: &mut DirectoryPlusBuffer<'_>,
+    ) -> Result<(), Errno> {
+        list(&self.volume, Inode(node), cookie, |entry| {
+            let is_dot = matches!(&*entry.name, b"." | b"..");
+            if is_dot {
+                let kind = convert::file_kind(entry.kind);
+                return Ok(entries.push_name(entry.inode.0, entry.cookie, kind, &entry.name));
+            }
+            if !entries.fits(entry.name.len()) {
+                return Ok(false);
+            }
+            match self.volume.attributes(entry.inode) {
+                Ok(attributes) => Ok(entries.push(&self.named(entry.inode, &attributes), entry.cookie, &entry.name)),
+                // Removed since the name was read.
+                Err(Error::NotFound) => Ok(true),
+                Err(error) => Err(errno(error)),
+            }
+        })
+    }
+
+    fn statfs(&self, _: &Request, _: u64) -> Result<StatFs, Errno> {
+        let space = self.volume.space().map_err(errno)?;
+        let shape = StatFs::default();
+        let blocks = |bytes: u64| bytes / shape.block_size as u64;
+        Ok(StatFs {
+            blocks: blocks(space.disk.total_bytes),
+            blocks_free: blocks(space.disk.free_bytes),
+            blocks_available: blocks(space.disk.free_bytes),
+            files: space.inodes + space.inodes_free,
+            files_free: space.inodes_free,
+            ..shape
+        })
+    }
+
+    fn setxattr(
+        &self,
+        _: &Request,
+        node: u64,
+        name: &[u8],
+        value: &[u8],
+        options: SetXattrOptions,
+    ) -> Result<(), Errno> {
+        if name.starts_with(ACL_XATTR_PREFIX) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let mode = match options.mode {
+            SetXattrMode::Set => XattrMode::Set,
+            SetXattrMode::Create => XattrMode::Create,
+            SetXattrMode::Replace => XattrMode::Replace,
+        };
+        self.volume.set_xattr(Inode(node), name, value, mode).map_err(errno)
+    }
+
+    fn getxattr(&self, _: &Request, node: u64, name: &[u8], value: &mut ValueBuffer<'_>) -> Result<(), Errno> {
+        if name.starts_with(ACL_XATTR_PREFIX) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        value.append(&self.volume.xattr(Inode(node), name).map_err(errno)?)
+    }
+
+    fn listxattr(&self, _: &Request, node: u64, names: &mut NameBuffer<'_>) -> Result<(), Errno> {
+        let all = self.volume.xattr_names(Inode(node)).map_err(errno)?;
+        all.iter().try_for_each(|name| names.push(name))
+    }
+
+    fn removexattr(&self, _: &Request, node: u64, name: &[u8]) -> Result<(), Errno> {
+        self.volume.remove_xattr(Inode(node), name).map_err(errno)
+    }
+
+    fn fallocate(&self, _: &Request, node: u64, _: u64, offset: u64, length: u64, mode: u32) -> Result<(), Errno> {
+        const KEEP_SIZE: u32 = libc::FALLOC_FL_KEEP_SIZE as u32;
+        const PUNCH: u32 = libc::FALLOC_FL_PUNCH_HOLE as u32 | KEEP_SIZE;
+        const ZERO: u32 = libc::FALLOC_FL_ZERO_RANGE as u32;
+        let (punches, extends) = match mode {
+            0 => (false, true),
+            KEEP_SIZE => (false, false),
+            PUNCH => (true, false),
+            ZERO => (true, true),
+            mode if mode == ZERO | KEEP_SIZE => (true, false),
+            _ => return Err(Errno::EOPNOTSUPP),
+        };
+        let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
+        if punches {
+            self.volume.punch(Inode(node), offset, length).map_err(errno)?;
+        }
+        if extends { self.volume.extend(Inode(node), end).map_err(errno) } else { Ok(()) }
+    }
+
+    fn lseek(&self, _: &Request, node: u64, _: u64, offset: u64, seek: fuse::Seek) -> Result<u64, Errno> {
+        let what = match seek {
+            fuse::Seek::Data => Seek::Data,
+            fuse::Seek::Hole => Seek::Hole,
+        };
+        self.volume.seek(Inode(node), offset, what).map_err(errno)
+    }
+}

@@ -1,0 +1,73 @@
+//! A volume at a mount point.
+
+use crate::filesystem::VolumeFilesystem;
+use fuse::{Features, Session, SessionConfig, Transport};
+use std::path::Path;
+use std::sync::Arc;
+use volume::Volume;
+
+/// How a volume is mounted.
+#[derive(Clone, Debug)]
+pub struct MountOptions {
+    /// What `mount` and `df` show as the device.
+    pub source: String,
+    /// Whether other users than the one who mounts may use it.
+    pub allow_other: bool,
+    /// Whether everything that would change it is refused.
+    pub read_only: bool,
+    /// How requests travel.
+    pub transport: Transport,
+}
+
+/// A volume that is mounted. It stays so until it is unmounted, from here or from outside.
+pub struct VolumeMount {
+    session: Session,
+}
+
+impl VolumeMount {
+    /// Mounts a volume. It serves requests when this returns.
+    pub fn start(volume: Arc<Volume>, mountpoint: &Path, options: MountOptions) -> fuse::Result<Self> {
+        let filesystem = Arc::new(VolumeFilesystem::new(volume));
+        let is_root = rustix::process::geteuid().is_root();
+        let mount = fuse::MountOptions {
+            source: options.source.into(),
+            subtype: "pantala".into(),
+            allow_other: options.allow_other,
+            default_permissions: true,
+            read_only: options.read_only,
+            nosuid: !is_root,
+            nodev: !is_root,
+            ..fuse::MountOptions::default()
+        };
+        let config = SessionConfig { transport: options.transport, ..SessionConfig::default() };
+        // Only this mount changes the volume: pages stay right when times change.
+        let config = config.without(Features::AUTO_INVAL_DATA);
+        let config = config.with(Features::EXPLICIT_INVAL_DATA | Features::HANDLE_KILLPRIV_V2);
+        Ok(Self { session: Session::mount(filesystem, mountpoint, &mount, &config)? })
+    }
+
+    /// Where it is mounted.
+    pub fn mountpoint(&self) -> &Path {
+        self.session.mountpoint()
+    }
+
+    /// How requests travel.
+    pub fn transport(&self) -> &'static str {
+        if self.session.capabilities().transport.is_uring() { "io_uring" } else { "/dev/fuse" }
+    }
+
+    /// Unmounts. Fails if something on the mount is in use.
+    pub fn unmount(&self) -> fuse::Result<()> {
+        self.session.unmount()
+    }
+
+    /// Takes the mount away from the tree; what is in use goes on until it is closed.
+    pub fn detach(&self) -> fuse::Result<()> {
+        self.session.detach()
+    }
+
+    /// Waits until the volume is unmounted.
+    pub fn wait(&self) -> fuse::Result<()> {
+        self.session.wait()
+    }
+}
