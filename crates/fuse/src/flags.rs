@@ -100,6 +100,7 @@ mod tests {
         let set = Sample::ONE | Sample::from_bits(64);
         assert!(set.contains(Sample::ONE) && !set.contains(Sample::TWO));
         assert_eq!(set.bits(), 65);
+        assert_eq!(Sample::NONE, Sample::default());
         assert_eq!(format!("{set:?}"), "Sample(0x41 ONE)");
         assert_eq!(set.without(Sample::ONE).intersection(set), Sample::from_bits(64));
     }

@@ -452,12 +452,8 @@ fn sync_reaches_a_file_system_on_a_block_device() {
         );
         let root = File::open(mounted.root()).expect("opened");
         // SAFETY: the descriptor is open.
-        assert_eq!(
-            unsafe { libc::syncfs(std::os::fd::AsRawFd::as_raw_fd(&root)) },
-            0,
-            "{}",
-            io::Error::last_os_error()
-        );
+        let result = unsafe { libc::syncfs(std::os::fd::AsRawFd::as_raw_fd(&root)) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
         assert!(probe.syncs.load(Ordering::SeqCst) > 0);
         drop(root);
         unmount_soon(&mounted);

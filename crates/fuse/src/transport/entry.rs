@@ -128,8 +128,9 @@ mod tests {
     fn a_registration_names_two_buffers() {
         let entry = RingEntry::new(Queue { number: 3, depth: 1 }, 8192).expect("memory");
         let submission = entry.register(5);
+        let first: *const u8 = (&raw const submission).cast();
         // SAFETY: a submission is 128 bytes of plain data.
-        let bytes: [u8; 128] = unsafe { std::mem::transmute(submission) };
+        let bytes = unsafe { std::slice::from_raw_parts(first, 128) };
         let (address, vectors) = (bytes[16..24].as_bytes(), entry.vectors.as_ptr() as u64);
         assert_eq!(address, vectors.as_bytes());
         assert_eq!(bytes[24..28], *2u32.as_bytes());
