@@ -84,10 +84,7 @@ pub struct Entry {
 impl Entry {
     /// "There is no such name", remembered by the kernel for this long.
     pub fn negative(entry_valid: Duration) -> Self {
-        Self {
-            entry_valid,
-            ..Self::default()
-        }
+        Self { entry_valid, ..Self::default() }
     }
 }
 
@@ -98,13 +95,6 @@ mod tests {
     #[test]
     fn device_numbers_come_apart_as_the_kernel_puts_them_together() {
         let rdev = 0x103 << 8 | 0x45 | 0x678 << 20;
-        assert_eq!(
-            Attr {
-                rdev,
-                ..Attr::default()
-            }
-            .device(),
-            (0x103, 0x67845)
-        );
+        assert_eq!(Attr { rdev, ..Attr::default() }.device(), (0x103, 0x67845));
     }
 }

@@ -65,9 +65,7 @@ pub struct DirectoryBuffer<'a> {
 
 impl<'a> DirectoryBuffer<'a> {
     pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
-        Self {
-            records: Records { buffer, length: 0 },
-        }
+        Self { records: Records { buffer, length: 0 } }
     }
 
     /// Adds an entry; `next` is the cookie of what comes after it. `false`: it does not fit and was not added; stop.
@@ -89,9 +87,7 @@ pub struct DirectoryPlusBuffer<'a> {
 
 impl<'a> DirectoryPlusBuffer<'a> {
     pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
-        Self {
-            records: Records { buffer, length: 0 },
-        }
+        Self { records: Records { buffer, length: 0 } }
     }
 
     /// Adds an entry as if it had been looked up; `next` is the cookie of what comes after it.
@@ -140,12 +136,7 @@ impl Records<'_> {
         let Some(record) = self.buffer.get_mut(self.length..end) else {
             return false;
         };
-        let entry = wire::DirectoryEntry {
-            ino,
-            off: next,
-            name_length: name.len() as u32,
-            kind: kind.number(),
-        };
+        let entry = wire::DirectoryEntry { ino, off: next, name_length: name.len() as u32, kind: kind.number() };
         let (head, rest) = record.split_at_mut(header.len());
         let (middle, rest) = rest.split_at_mut(size_of::<wire::DirectoryEntry>());
         let (tail, padding) = rest.split_at_mut(name.len());
@@ -179,14 +170,7 @@ mod tests {
         let mut bytes = [0; 320];
         let mut entries = DirectoryPlusBuffer::new(&mut bytes);
         assert!(entries.fits(8));
-        assert!(entries.push(
-            &Entry {
-                node: 5,
-                ..Entry::default()
-            },
-            1,
-            b"12345678"
-        ));
+        assert!(entries.push(&Entry { node: 5, ..Entry::default() }, 1, b"12345678"));
         assert!(entries.fits(8) && !entries.fits(9));
         assert!(entries.push_name(1, 2, FileKind::Directory, b".."));
         assert_eq!(entries.length(), 320);

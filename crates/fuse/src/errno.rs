@@ -16,11 +16,7 @@ impl Errno {
 
     /// This number, or `EIO` when the kernel would not take it.
     pub const fn new(number: i32) -> Self {
-        if number > 0 && number <= Self::MAX {
-            Self(number)
-        } else {
-            Self::EIO
-        }
+        if number > 0 && number <= Self::MAX { Self(number) } else { Self::EIO }
     }
 
     /// The number, positive.

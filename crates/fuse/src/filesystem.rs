@@ -28,10 +28,7 @@ use crate::{
 /// A method that is not implemented answers `ENOSYS`, unless its documentation says otherwise. The kernel understands
 /// that: it stops asking where it can do without (`access`, `flush`, `fsync`, extended attributes, ...), and tells callers
 /// `EOPNOTSUPP` or `EINVAL` elsewhere.
-#[expect(
-    unused_variables,
-    reason = "the defaults ignore their arguments, whose names document them"
-)]
+#[expect(unused_variables, reason = "the defaults ignore their arguments, whose names document them")]
 pub trait Filesystem: Send + Sync + 'static {
     /// The connection stands; no other method was called yet. An error makes the mount fail. By default, nothing.
     fn init(&self, capabilities: &Capabilities) -> Result<(), Errno> {

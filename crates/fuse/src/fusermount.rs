@@ -24,13 +24,7 @@ pub(crate) fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Device>
         .map_err(|error| Error::Fusermount(error.to_string()))?;
     let list = OsString::from_vec(mount::helper_options(options));
     let mut command = Command::new(HELPER);
-    command
-        .arg("-o")
-        .arg(list)
-        .arg("--")
-        .arg(mountpoint)
-        .env("_FUSE_COMMFD", "0")
-        .stdin(Stdio::from(theirs));
+    command.arg("-o").arg(list).arg("--").arg(mountpoint).env("_FUSE_COMMFD", "0").stdin(Stdio::from(theirs));
     let output = run(&mut command)?;
     // The command still holds the helper's end of the socket; without it a missing answer ends the wait below.
     drop(command);
@@ -79,12 +73,7 @@ fn receive(socket: &OwnedFd) -> io::Result<OwnedFd> {
     let mut byte = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    recvmsg(
-        socket,
-        &mut [IoSliceMut::new(&mut byte)],
-        &mut ancillary,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
+    recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     let descriptors = ancillary.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
         _ => None,

@@ -13,9 +13,7 @@ const MAX_PAGES_OLD: usize = 32;
 /// The kernel refuses to be read with a smaller buffer.
 const BUFFER_SIZE: usize = 64 * 1024;
 /// Features that the file system has no say in.
-const ALWAYS: Features = Features::BIG_WRITES
-    .union(Features::MAX_PAGES)
-    .union(Features::INIT_EXT);
+const ALWAYS: Features = Features::BIG_WRITES.union(Features::MAX_PAGES).union(Features::INIT_EXT);
 
 /// What the kernel offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +80,7 @@ impl Offer {
         }
         let features = wanted.intersection(self.features);
         let page = rustix::param::page_size();
-        let limit = if features.contains(Features::MAX_PAGES) {
-            max_pages_limit()
-        } else {
-            MAX_PAGES_OLD
-        };
+        let limit = if features.contains(Features::MAX_PAGES) { max_pages_limit() } else { MAX_PAGES_OLD };
         let pages = (config.max_write / page).clamp(1, limit);
         Choice {
             features,
@@ -118,11 +112,8 @@ impl Offer {
 
     /// Tells the kernel that the connection will not come about.
     pub(crate) fn refuse(&self, device: &Device) {
-        let header = wire::OutHeader {
-            len: size_of::<wire::OutHeader>() as u32,
-            error: -libc::EIO,
-            unique: self.unique,
-        };
+        let header =
+            wire::OutHeader { len: size_of::<wire::OutHeader>() as u32, error: -libc::EIO, unique: self.unique };
         if let Err(error) = device.write(&[IoSlice::new(header.as_bytes())]) {
             tracing::debug!(%error, "cannot refuse the kernel's first message");
         }
@@ -135,19 +126,12 @@ impl Offer {
 }
 
 fn version() -> wire::InitOut {
-    wire::InitOut {
-        major: wire::MAJOR,
-        minor: wire::MINOR,
-        ..Default::default()
-    }
+    wire::InitOut { major: wire::MAJOR, minor: wire::MINOR, ..Default::default() }
 }
 
 fn max_pages_limit() -> usize {
     let text = fs::read_to_string("/proc/sys/fs/fuse/max_pages_limit").unwrap_or_default();
-    text.trim()
-        .parse()
-        .unwrap_or(MAX_PAGES_DEFAULT)
-        .clamp(1, usize::from(u16::MAX))
+    text.trim().parse().unwrap_or(MAX_PAGES_DEFAULT).clamp(1, usize::from(u16::MAX))
 }
 
 fn read(device: &Device, buffer: &mut [u8]) -> Result<usize> {
@@ -168,10 +152,7 @@ fn send(device: &Device, unique: u64, body: &wire::InitOut) -> Result<()> {
 }
 
 fn broken(what: &str) -> Error {
-    Error::Handshake(std::io::Error::new(
-        std::io::ErrorKind::InvalidData,
-        format!("the kernel sent {what}"),
-    ))
+    Error::Handshake(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("the kernel sent {what}")))
 }
 
 #[cfg(test)]
@@ -179,33 +160,18 @@ mod tests {
     use super::*;
 
     fn message(init: &[u8]) -> Vec<u8> {
-        let header = wire::InHeader {
-            opcode: 26,
-            unique: 2,
-            ..Default::default()
-        };
+        let header = wire::InHeader { opcode: 26, unique: 2, ..Default::default() };
         [header.as_bytes(), init].concat()
     }
 
     fn offer(features: Features) -> Offer {
-        Offer {
-            protocol: (7, 45),
-            unique: 2,
-            features,
-            max_readahead: 131_072,
-        }
+        Offer { protocol: (7, 45), unique: 2, features, max_readahead: 131_072 }
     }
 
     #[test]
     fn the_second_word_of_features_counts_only_when_announced() {
         let parse = |init: &[u8]| Offer::parse(&message(init)).map(|offer| offer.features.high()).ok();
-        let mut init = wire::InitIn {
-            major: 7,
-            minor: 45,
-            flags: 1 << 30,
-            flags2: 1 << 9,
-            ..Default::default()
-        };
+        let mut init = wire::InitIn { major: 7, minor: 45, flags: 1 << 30, flags2: 1 << 9, ..Default::default() };
         assert_eq!(parse(init.as_bytes()), Some(1 << 9));
         init.flags = 0;
         assert_eq!(parse(init.as_bytes()), Some(0));
@@ -215,20 +181,14 @@ mod tests {
 
     #[test]
     fn only_what_is_offered_is_chosen() {
-        let config = SessionConfig {
-            transport: Transport::Device,
-            ..SessionConfig::default()
-        };
+        let config = SessionConfig { transport: Transport::Device, ..SessionConfig::default() };
         let choice = offer(Features::MAX_PAGES | Features::ASYNC_READ | Features::POSIX_LOCKS).choose(&config);
         assert_eq!(choice.features, Features::MAX_PAGES | Features::ASYNC_READ);
     }
 
     #[test]
     fn requests_are_whole_pages_and_small_on_old_kernels() {
-        let config = SessionConfig {
-            max_write: 1 << 30,
-            ..SessionConfig::default()
-        };
+        let config = SessionConfig { max_write: 1 << 30, ..SessionConfig::default() };
         let page = rustix::param::page_size();
         assert_eq!(offer(Features::NONE).choose(&config).max_write, 32 * page);
         let config = SessionConfig { max_write: 1, ..config };

@@ -55,11 +55,7 @@ impl Interrupts {
         if due {
             token.set();
         }
-        Interrupt {
-            token,
-            unique,
-            registry: self.clone(),
-        }
+        Interrupt { token, unique, registry: self.clone() }
     }
 
     /// The kernel says that the caller of this request gave up.
@@ -139,10 +135,7 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Token")
-            .field("set", &self.state.lock().set)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Token").field("set", &self.state.lock().set).finish_non_exhaustive()
     }
 }
 

@@ -47,26 +47,16 @@ pub(crate) fn mount(mountpoint: &Path, options: &MountOptions) -> Result<Device>
 
 fn mount_directly(mountpoint: &Path, options: &MountOptions) -> Result<Device> {
     let device = Device::open()?;
-    let failed = |source| Error::Mount {
-        path: mountpoint.into(),
-        source,
-    };
+    let failed = |source| Error::Mount { path: mountpoint.into(), source };
     let data = CString::new(data(&device, options)).map_err(|error| failed(error.into()))?;
-    let source = options
-        .block_device
-        .as_deref()
-        .map_or(&*options.source, Path::as_os_str);
+    let source = options.block_device.as_deref().map_or(&*options.source, Path::as_os_str);
     let result = rustix::mount::mount(source, mountpoint, kind(options), flags(options), data.as_c_str());
     result.map_err(|error| failed(error.into()))?;
     Ok(device)
 }
 
 fn kind(options: &MountOptions) -> String {
-    let family = if options.block_device.is_some() {
-        "fuseblk"
-    } else {
-        "fuse"
-    };
+    let family = if options.block_device.is_some() { "fuseblk" } else { "fuse" };
     match options.subtype.as_str() {
         "" => family.to_owned(),
         subtype => format!("{family}.{subtype}"),
@@ -83,11 +73,7 @@ fn flags(options: &MountOptions) -> MountFlags {
         (options.dirsync, MountFlags::DIRSYNC),
         (options.sync, MountFlags::SYNCHRONOUS),
     ];
-    table
-        .into_iter()
-        .filter(|(wanted, _)| *wanted)
-        .map(|(_, flag)| flag)
-        .collect()
+    table.into_iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| flag).collect()
 }
 
 /// The kernel's own options (`fs/fuse/inode.c`).
@@ -175,22 +161,13 @@ mod tests {
 
     #[test]
     fn a_place_that_cannot_be_mounted_on_is_named() {
-        assert!(matches!(
-            check(Path::new("/nonexistent/x")),
-            Err(Error::MountpointMissing(_))
-        ));
-        assert!(matches!(
-            check(Path::new("/dev/null")),
-            Err(Error::MountpointNotDirectory(_))
-        ));
+        assert!(matches!(check(Path::new("/nonexistent/x")), Err(Error::MountpointMissing(_))));
+        assert!(matches!(check(Path::new("/dev/null")), Err(Error::MountpointNotDirectory(_))));
     }
 
     #[test]
     fn a_block_device_changes_the_type() {
-        let mut options = MountOptions {
-            subtype: "x".into(),
-            ..MountOptions::default()
-        };
+        let mut options = MountOptions { subtype: "x".into(), ..MountOptions::default() };
         assert_eq!(kind(&options), "fuse.x");
         options.block_device = Some("/dev/loop0".into());
         options.subtype.clear();

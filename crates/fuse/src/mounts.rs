@@ -95,13 +95,8 @@ pub fn unmount(mountpoint: &Path) -> Result<()> {
 ///
 /// [`Error::Unmount`] with what the system says.
 pub fn abort(mountpoint: &Path) -> Result<()> {
-    let failed = |source| Error::Unmount {
-        path: mountpoint.into(),
-        source,
-    };
-    let mount = find(mountpoint)
-        .map_err(failed)?
-        .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let failed = |source| Error::Unmount { path: mountpoint.into(), source };
+    let mount = find(mountpoint).map_err(failed)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let (major, minor) = mount.device;
     let control = format!("/sys/fs/fuse/connections/{}/abort", major << 20 | minor);
     match std::fs::write(control, "1") {
@@ -126,10 +121,7 @@ fn unmount_with(mountpoint: &Path, flags: UnmountFlags) -> Result<()> {
     match rustix::mount::unmount(mountpoint, flags | UnmountFlags::NOFOLLOW) {
         Ok(()) => Ok(()),
         Err(Errno::BUSY) => Err(Error::Busy(mountpoint.into())),
-        Err(error) => Err(Error::Unmount {
-            path: mountpoint.into(),
-            source: error.into(),
-        }),
+        Err(error) => Err(Error::Unmount { path: mountpoint.into(), source: error.into() }),
     }
 }
 
@@ -143,12 +135,7 @@ fn parse(line: &[u8]) -> Option<FuseMount> {
     let family = kind.split('.').next()?;
     matches!(family, "fuse" | "fuseblk").then_some(())?;
     let source = OsString::from_vec(unescape(rest.next()?));
-    Some(FuseMount {
-        mountpoint: OsString::from_vec(mountpoint).into(),
-        kind,
-        source,
-        device,
-    })
+    Some(FuseMount { mountpoint: OsString::from_vec(mountpoint).into(), kind, source, device })
 }
 
 fn parse_device(field: &[u8]) -> Option<(u32, u32)> {
@@ -196,17 +183,9 @@ mod tests {
             br"96 29 0:52 / /mnt/my\040files rw,nosuid,nodev shared:7 master:1 - fuse.pantala tank\040one rw,user_id=0";
         let mount = parse(line).expect("a FUSE mount");
         assert_eq!(mount.mountpoint, Path::new("/mnt/my files"));
-        assert_eq!(
-            (mount.kind.as_str(), mount.source.to_str()),
-            ("fuse.pantala", Some("tank one"))
-        );
+        assert_eq!((mount.kind.as_str(), mount.source.to_str()), ("fuse.pantala", Some("tank one")));
         assert_eq!(mount.device, (0, 52));
-        for line in [
-            "29 1 254:0 / / rw - ext4 /dev/vda rw",
-            "30 1 0:3 / /x rw - fusectl fusectl rw",
-            "",
-            "1 2",
-        ] {
+        for line in ["29 1 254:0 / / rw - ext4 /dev/vda rw", "30 1 0:3 / /x rw - fusectl fusectl rw", "", "1 2"] {
             assert_eq!(parse(line.as_bytes()), None);
         }
     }

@@ -59,11 +59,7 @@ impl Notifier {
 
     fn entry(&self, parent: u64, name: &[u8], flags: u32) -> Result<(), Errno> {
         let name_length = name.len() as u32;
-        let body = wire::NotifyInvalidateEntry {
-            parent,
-            name_length,
-            flags,
-        };
+        let body = wire::NotifyInvalidateEntry { parent, name_length, flags };
         self.send(NotifyCode::InvalidateEntry, body.as_bytes(), &[name, &[0]])
     }
 
@@ -73,12 +69,7 @@ impl Notifier {
     ///
     /// What the kernel answers, except `ENOENT`; `ENOTEMPTY` and `EBUSY` for a directory that is in use.
     pub fn delete(&self, parent: u64, child: u64, name: &[u8]) -> Result<(), Errno> {
-        let body = wire::NotifyDelete {
-            parent,
-            child,
-            name_length: name.len() as u32,
-            padding: 0,
-        };
+        let body = wire::NotifyDelete { parent, child, name_length: name.len() as u32, padding: 0 };
         self.send(NotifyCode::Delete, body.as_bytes(), &[name, &[0]])
     }
 
@@ -89,12 +80,7 @@ impl Notifier {
     /// What the kernel answers, except `ENOENT`.
     pub fn store(&self, node: u64, offset: u64, data: &[u8]) -> Result<(), Errno> {
         let size = u32::try_from(data.len()).map_err(|_| Errno::EINVAL)?;
-        let body = wire::NotifyStore {
-            node,
-            offset,
-            size,
-            padding: 0,
-        };
+        let body = wire::NotifyStore { node, offset, size, padding: 0 };
         self.send(NotifyCode::Store, body.as_bytes(), &[data])
     }
 
@@ -115,11 +101,7 @@ impl Notifier {
     /// `EINVAL` from kernels before 6.18.
     pub fn prune(&self, nodes: &[u64]) -> Result<(), Errno> {
         let count = u32::try_from(nodes.len()).map_err(|_| Errno::EINVAL)?;
-        let body = wire::NotifyPrune {
-            count,
-            padding: 0,
-            spare: 0,
-        };
+        let body = wire::NotifyPrune { count, padding: 0, spare: 0 };
         self.send(NotifyCode::Prune, body.as_bytes(), &[nodes.as_bytes()])
     }
 

@@ -97,19 +97,10 @@ impl NotifierQueue {
     ///
     /// When the thread cannot be started.
     pub fn new(notifier: Notifier, capacity: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            capacity,
-        });
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), capacity });
         let sender = shared.clone();
-        let thread = thread::Builder::new()
-            .name("fuse-notify".into())
-            .spawn(move || sender.run(&notifier))?;
-        Ok(Self {
-            shared,
-            thread: Some(thread),
-        })
+        let thread = thread::Builder::new().name("fuse-notify".into()).spawn(move || sender.run(&notifier))?;
+        Ok(Self { shared, thread: Some(thread) })
     }
 
     /// Queues a notification. May be called from a request handler.

@@ -81,10 +81,7 @@ mod tests {
 
     #[test]
     fn access_modes_tell_reading_from_writing() {
-        let flags = |bits| OpenFlags {
-            bits,
-            kill_suidgid: false,
-        };
+        let flags = |bits| OpenFlags { bits, kill_suidgid: false };
         assert!(flags(libc::O_RDONLY).reads() && !flags(libc::O_RDONLY).writes());
         assert!(!flags(libc::O_WRONLY).reads() && flags(libc::O_WRONLY).writes());
         assert!(flags(libc::O_RDWR).reads() && flags(libc::O_RDWR | libc::O_APPEND).writes());

@@ -24,10 +24,6 @@ pub(crate) fn raise(mount: &FuseMount, bytes: usize) -> Option<usize> {
 
 fn parameter(mount: &FuseMount) -> PathBuf {
     let (major, minor) = mount.device;
-    let suffix = if mount.kind.starts_with("fuseblk") {
-        "-fuseblk"
-    } else {
-        ""
-    };
+    let suffix = if mount.kind.starts_with("fuseblk") { "-fuseblk" } else { "" };
     format!("/sys/class/bdi/{major}:{minor}{suffix}/read_ahead_kb").into()
 }

@@ -38,13 +38,8 @@ impl Rings {
         let queues = shares.iter().map(|share| share.queues.len()).sum();
         let threads = shares.into_iter().enumerate();
         let spawned = threads.map(|(index, share)| spawn(workers, index, share, device, choice));
-        let rings = Self {
-            threads: spawned.collect::<Result<_>>()?,
-            queues,
-        };
-        rings
-            .reports()
-            .map_err(|error| Error::Uring(format!("cannot set up io_uring: {error}")))?;
+        let rings = Self { threads: spawned.collect::<Result<_>>()?, queues };
+        rings.reports().map_err(|error| Error::Uring(format!("cannot set up io_uring: {error}")))?;
         Ok(rings)
     }
 
@@ -54,8 +49,7 @@ impl Rings {
             // A thread that is gone says so in its report.
             let _ = thread.go.send(());
         }
-        self.reports()
-            .map_err(|error| Error::Uring(format!("the kernel refused a queue: {error}")))
+        self.reports().map_err(|error| Error::Uring(format!("the kernel refused a queue: {error}")))
     }
 
     pub(crate) fn thread_count(&self) -> usize {
@@ -69,11 +63,7 @@ impl Rings {
     /// Waits for every thread; the first failure, if there is one.
     fn reports(&self) -> io::Result<()> {
         let lost = |_| Err(io::Error::other("a thread ended"));
-        let reports: Vec<_> = self
-            .threads
-            .iter()
-            .map(|thread| thread.reports.recv().unwrap_or_else(lost))
-            .collect();
+        let reports: Vec<_> = self.threads.iter().map(|thread| thread.reports.recv().unwrap_or_else(lost)).collect();
         reports.into_iter().collect()
     }
 }
@@ -93,10 +83,7 @@ fn spawn(workers: &Arc<Workers>, index: usize, share: Share, device: &Arc<Device
         }
         let served = ring.serve(&mut dispatcher);
         dispatcher.connection_ended();
-        served.map_err(|source| Error::Transport {
-            what: "waiting for io_uring",
-            source,
-        })
+        served.map_err(|source| Error::Transport { what: "waiting for io_uring", source })
     })?;
     Ok(Thread { go, reports })
 }

@@ -59,18 +59,10 @@ impl Session {
         config: &SessionConfig,
     ) -> Self {
         let mount = mounts::find(&mountpoint).ok().flatten();
-        let readahead = mount
-            .as_ref()
-            .and_then(|mount| readahead::raise(mount, config.max_readahead));
+        let readahead = mount.as_ref().and_then(|mount| readahead::raise(mount, config.max_readahead));
         capabilities.max_readahead = readahead.unwrap_or(capabilities.max_readahead);
         tracing::info!(mountpoint = %mountpoint.display(), transport = ?capabilities.transport, "mounted");
-        Self {
-            mountpoint,
-            mount,
-            capabilities,
-            notifier: Notifier::new(device.clone()),
-            workers,
-        }
+        Self { mountpoint, mount, capabilities, notifier: Notifier::new(device.clone()), workers }
     }
 
     /// Waits until the file system is unmounted and its threads have ended. Several threads may wait.
@@ -89,11 +81,7 @@ impl Session {
     ///
     /// [`Error::Busy`](crate::Error::Busy) if something is in use.
     pub fn unmount(&self) -> Result<()> {
-        if self.is_mounted() {
-            mounts::unmount(&self.mountpoint)
-        } else {
-            Ok(())
-        }
+        if self.is_mounted() { mounts::unmount(&self.mountpoint) } else { Ok(()) }
     }
 
     /// Takes the mount out of sight at once; it ends when what is open in it is closed. Does nothing if it is not mounted any
@@ -103,11 +91,7 @@ impl Session {
     ///
     /// As for [`mounts::detach`].
     pub fn detach(&self) -> Result<()> {
-        if self.is_mounted() {
-            mounts::detach(&self.mountpoint)
-        } else {
-            Ok(())
-        }
+        if self.is_mounted() { mounts::detach(&self.mountpoint) } else { Ok(()) }
     }
 
     /// Cuts the connection at once: calls that wait fail with `ECONNABORTED`, all others with `ENOTCONN`, data that is

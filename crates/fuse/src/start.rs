@@ -95,10 +95,7 @@ fn fall_back(config: &SessionConfig, error: Error) -> Result<ActiveTransport> {
             Some(error.to_string())
         }
     };
-    Ok(ActiveTransport::Device {
-        threads: device_threads(config),
-        fallback,
-    })
+    Ok(ActiveTransport::Device { threads: device_threads(config), fallback })
 }
 
 fn device_threads(config: &SessionConfig) -> usize {

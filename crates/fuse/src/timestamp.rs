@@ -21,10 +21,7 @@ impl Timestamp {
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => Self {
-                seconds: after.as_secs() as i64,
-                nanoseconds: after.subsec_nanos(),
-            },
+            Ok(after) => Self { seconds: after.as_secs() as i64, nanoseconds: after.subsec_nanos() },
             Err(error) => Self::before_epoch(error.duration()),
         }
     }
@@ -34,14 +31,8 @@ impl Timestamp {
     fn before_epoch(before: Duration) -> Self {
         let seconds = -(before.as_secs() as i64);
         match before.subsec_nanos() {
-            0 => Self {
-                seconds,
-                nanoseconds: 0,
-            },
-            nanoseconds => Self {
-                seconds: seconds - 1,
-                nanoseconds: 1_000_000_000 - nanoseconds,
-            },
+            0 => Self { seconds, nanoseconds: 0 },
+            nanoseconds => Self { seconds: seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
         }
     }
 }
@@ -53,12 +44,6 @@ mod tests {
     #[test]
     fn times_before_1970_count_nanoseconds_forward() {
         let time = UNIX_EPOCH - Duration::from_millis(1_250);
-        assert_eq!(
-            Timestamp::from(time),
-            Timestamp {
-                seconds: -2,
-                nanoseconds: 750_000_000
-            }
-        );
+        assert_eq!(Timestamp::from(time), Timestamp { seconds: -2, nanoseconds: 750_000_000 });
     }
 }

@@ -61,10 +61,7 @@ impl Workers {
         self.spawn(format!("fuse-device-{index}"), move || {
             let result = transport::device::serve(&device, &mut dispatcher, max_write);
             dispatcher.connection_ended();
-            result.map_err(|source| Error::Transport {
-                what: "reading /dev/fuse",
-                source,
-            })
+            result.map_err(|source| Error::Transport { what: "reading /dev/fuse", source })
         })
     }
 
@@ -80,10 +77,7 @@ impl Workers {
                 running.fail(error);
             }
         });
-        spawned.map(drop).map_err(|source| Error::Transport {
-            what: "starting a thread",
-            source,
-        })
+        spawned.map(drop).map_err(|source| Error::Transport { what: "starting a thread", source })
     }
 
     /// Whether the session has ended.
@@ -180,9 +174,7 @@ mod tests {
         let workers = Workers::new(Arc::new(Counting::default()), move || {
             counter.fetch_add(1, Ordering::Relaxed);
         });
-        workers
-            .spawn("fails".into(), || Err(Error::NoDevice))
-            .expect("a thread");
+        workers.spawn("fails".into(), || Err(Error::NoDevice)).expect("a thread");
         assert!(matches!(workers.wait(), Err(Error::NoDevice)));
         assert!(workers.wait().is_ok());
         assert_eq!(aborted.load(Ordering::Relaxed), 1);

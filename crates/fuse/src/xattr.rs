@@ -34,23 +34,11 @@ pub struct ValueBuffer<'a> {
 
 impl<'a> ValueBuffer<'a> {
     pub(crate) fn new(buffer: &'a mut [u8], overflow: Errno) -> Self {
-        Self {
-            sink: Sink {
-                buffer: Some(buffer),
-                length: 0,
-            },
-            overflow,
-        }
+        Self { sink: Sink { buffer: Some(buffer), length: 0 }, overflow }
     }
 
     pub(crate) fn counting(overflow: Errno) -> Self {
-        Self {
-            sink: Sink {
-                buffer: None,
-                length: 0,
-            },
-            overflow,
-        }
+        Self { sink: Sink { buffer: None, length: 0 }, overflow }
     }
 
     /// Appends bytes.
@@ -75,21 +63,11 @@ pub struct NameBuffer<'a> {
 
 impl<'a> NameBuffer<'a> {
     pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
-        Self {
-            sink: Sink {
-                buffer: Some(buffer),
-                length: 0,
-            },
-        }
+        Self { sink: Sink { buffer: Some(buffer), length: 0 } }
     }
 
     pub(crate) fn counting() -> Self {
-        Self {
-            sink: Sink {
-                buffer: None,
-                length: 0,
-            },
-        }
+        Self { sink: Sink { buffer: None, length: 0 } }
     }
 
     /// Adds a name, without a zero byte at its end.
@@ -98,10 +76,7 @@ impl<'a> NameBuffer<'a> {
     ///
     /// `ERANGE` when the names are longer than the caller's buffer.
     pub fn push(&mut self, name: &[u8]) -> Result<(), Errno> {
-        self.sink
-            .append(name)
-            .and_then(|()| self.sink.append(&[0]))
-            .ok_or(Errno::ERANGE)
+        self.sink.append(name).and_then(|()| self.sink.append(&[0])).ok_or(Errno::ERANGE)
     }
 
     pub(crate) fn length(&self) -> usize {

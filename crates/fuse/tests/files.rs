@@ -60,12 +60,8 @@ fn thousands_of_entries_are_made_listed_renamed_and_removed() {
 }
 
 fn names(directory: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(directory)
-        .expect("opened")
-        .map(|entry| entry.expect("listed"));
-    entries
-        .map(|entry| entry.file_name().into_string().expect("text"))
-        .collect()
+    let entries = fs::read_dir(directory).expect("opened").map(|entry| entry.expect("listed"));
+    entries.map(|entry| entry.file_name().into_string().expect("text")).collect()
 }
 
 #[test]
@@ -132,8 +128,7 @@ fn attributes_are_kept() {
         let made = SystemTime::now();
         let file = File::create(&path).expect("made");
         let time = SystemTime::UNIX_EPOCH - Duration::from_nanos(1_500_000_001);
-        file.set_times(fs::FileTimes::new().set_modified(time).set_accessed(time))
-            .expect("set");
+        file.set_times(fs::FileTimes::new().set_modified(time).set_accessed(time)).expect("set");
         file.set_permissions(PermissionsExt::from_mode(0o4750)).expect("set");
         std::os::unix::fs::chown(&path, Some(7), Some(8)).expect("set");
         let metadata = fs::metadata(&path).expect("attributes");
@@ -191,13 +186,7 @@ fn renames_replace_exchange_and_refuse() {
 fn open_files_outlive_their_names() {
     on_each_transport(|root| {
         let path = root.join("file");
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .expect("opened");
+        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path).expect("opened");
         fs::remove_file(&path).expect("removed");
         file.write_all(b"still here").expect("written");
         file.rewind().expect("sought");
@@ -205,11 +194,7 @@ fn open_files_outlive_their_names() {
         file.read_to_string(&mut content).expect("read");
         assert_eq!(content, "still here");
         assert_eq!(file.metadata().expect("attributes").nlink(), 0);
-        let nameless = File::options()
-            .write(true)
-            .custom_flags(libc::O_TMPFILE)
-            .open(root)
-            .expect("opened");
+        let nameless = File::options().write(true).custom_flags(libc::O_TMPFILE).open(root).expect("opened");
         nameless.write_all_at(b"x", 0).expect("written");
         assert!(names(root).is_empty());
     });
@@ -229,10 +214,7 @@ fn extended_attributes_are_set_listed_and_removed() {
         let mut buffer = vec![0; 20_000];
         let length = getxattr(&path, "user.large", &mut buffer[..]).expect("got");
         assert_eq!(buffer[..length], value);
-        assert_eq!(
-            getxattr(&path, "user.large", &mut buffer[..10]),
-            Err(rustix::io::Errno::RANGE)
-        );
+        assert_eq!(getxattr(&path, "user.large", &mut buffer[..10]), Err(rustix::io::Errno::RANGE));
         let length = listxattr(&path, &mut buffer[..]).expect("listed");
         assert_eq!(&buffer[..length], b"user.large\0user.small\0");
         removexattr(&path, "user.large").expect("removed");
@@ -264,11 +246,8 @@ fn many_threads_work_at_once() {
 #[test]
 fn the_writeback_cache_keeps_its_promises() {
     for transport in transports() {
-        let config = SessionConfig {
-            transport,
-            ..SessionConfig::default()
-        }
-        .with(Features::WRITEBACK_CACHE | Features::HANDLE_KILLPRIV_V2);
+        let config = SessionConfig { transport, ..SessionConfig::default() }
+            .with(Features::WRITEBACK_CACHE | Features::HANDLE_KILLPRIV_V2);
         let mounted = Mounted::with(Arc::new(Memory::new()), &MountOptions::default(), &config);
         let mut file = File::create(mounted.path("file")).expect("made");
         for index in 0..20_000u32 {
@@ -276,10 +255,7 @@ fn the_writeback_cache_keeps_its_promises() {
         }
         file.sync_all().expect("synced");
         drop(file);
-        mounted
-            .notifier()
-            .invalidate_inode(2, 0, 0)
-            .expect("the kernel takes it");
+        mounted.notifier().invalidate_inode(2, 0, 0).expect("the kernel takes it");
         let content = fs::read_to_string(mounted.path("file")).expect("read");
         assert_eq!(content.lines().count(), 20_000);
         assert!(content.ends_with("line 19999\n"));
@@ -289,21 +265,11 @@ fn the_writeback_cache_keeps_its_promises() {
 #[test]
 fn a_read_only_mount_refuses_writes() {
     for transport in transports() {
-        let options = MountOptions {
-            read_only: true,
-            subtype: "memory".into(),
-            ..MountOptions::default()
-        };
-        let config = SessionConfig {
-            transport,
-            ..SessionConfig::default()
-        };
+        let options = MountOptions { read_only: true, subtype: "memory".into(), ..MountOptions::default() };
+        let config = SessionConfig { transport, ..SessionConfig::default() };
         let mounted = Mounted::with(Arc::new(Memory::new()), &options, &config);
         assert_eq!(errno(File::create(mounted.path("file"))), Some(libc::EROFS));
         let mount = fuse::mounts::find(mounted.root()).expect("/proc").expect("mounted");
-        assert_eq!(
-            (mount.kind.as_str(), mount.source.to_str()),
-            ("fuse.memory", Some("fuse"))
-        );
+        assert_eq!((mount.kind.as_str(), mount.source.to_str()), ("fuse.memory", Some("fuse")));
     }
 }

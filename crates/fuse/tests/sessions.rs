@@ -63,10 +63,7 @@ fn a_panic_in_a_handler_answers_eio_and_the_session_goes_on() {
         let mounted = Mounted::new(Arc::new(Probe::default()), transport);
         let error = fs::read(mounted.path("panics")).expect_err("the handler panics");
         assert_eq!(error.raw_os_error(), Some(libc::EIO));
-        File::open(mounted.path("plain"))
-            .expect("served")
-            .read_exact(&mut [0; 10])
-            .expect("served");
+        File::open(mounted.path("plain")).expect("served").read_exact(&mut [0; 10]).expect("served");
     }
 }
 
@@ -89,15 +86,9 @@ fn a_reader_that_is_killed_ends_at_once() {
 fn a_wait_for_a_lock_that_is_killed_ends_at_once() {
     for transport in transports() {
         let probe = Arc::new(Probe::default());
-        let config = SessionConfig {
-            transport,
-            ..SessionConfig::default()
-        }
-        .with(Features::POSIX_LOCKS);
+        let config = SessionConfig { transport, ..SessionConfig::default() }.with(Features::POSIX_LOCKS);
         let mounted = Mounted::with(probe.clone(), &MountOptions::default(), &config);
-        let mut waiter = child("waits_for_a_lock", &mounted.path("plain"), transport)
-            .spawn()
-            .expect("spawned");
+        let mut waiter = child("waits_for_a_lock", &mounted.path("plain"), transport).spawn().expect("spawned");
         eventually("the waiter blocks", || probe.blocked.load(Ordering::SeqCst) == 1);
         waiter.kill().expect("killed");
         waiter.wait().expect("ended");
@@ -136,18 +127,11 @@ fn requests_of_one_mebibyte_arrive_whole() {
         }
         drop(file);
         assert_eq!(largest(&probe.writes), 1 << 20);
-        mounted
-            .notifier()
-            .invalidate_inode(2, 0, 0)
-            .expect("what was written is cached");
+        mounted.notifier().invalidate_inode(2, 0, 0).expect("what was written is cached");
         fs::read(mounted.path("plain")).expect("read");
         assert_eq!(largest(&probe.reads), 1 << 20);
         let mut direct = File::options();
-        let direct = direct
-            .read(true)
-            .custom_flags(libc::O_DIRECT)
-            .open(mounted.path("plain"))
-            .expect("opened");
+        let direct = direct.read(true).custom_flags(libc::O_DIRECT).open(mounted.path("plain")).expect("opened");
         probe.reads.lock().expect("not poisoned").clear();
         read_aligned(direct, 4 << 20);
         assert_eq!(largest(&probe.reads), 1 << 20);
@@ -155,13 +139,7 @@ fn requests_of_one_mebibyte_arrive_whole() {
 }
 
 fn largest(sizes: &std::sync::Mutex<Vec<usize>>) -> usize {
-    sizes
-        .lock()
-        .expect("not poisoned")
-        .iter()
-        .copied()
-        .max()
-        .expect("there were some")
+    sizes.lock().expect("not poisoned").iter().copied().max().expect("there were some")
 }
 
 fn read_aligned(mut file: File, length: usize) {
@@ -177,19 +155,13 @@ fn what_is_cached_stays_until_a_notification() {
         let mounted = Mounted::new(probe.clone(), transport);
         let first = || {
             let mut byte = [0];
-            File::open(mounted.path("plain"))
-                .expect("opened")
-                .read_exact(&mut byte)
-                .expect("read");
+            File::open(mounted.path("plain")).expect("opened").read_exact(&mut byte).expect("read");
             byte[0]
         };
         assert_eq!(first(), 0);
         probe.byte.store(7, Ordering::SeqCst);
         assert_eq!(first(), 0);
-        mounted
-            .notifier()
-            .invalidate_inode(2, 0, 0)
-            .expect("the kernel takes it");
+        mounted.notifier().invalidate_inode(2, 0, 0).expect("the kernel takes it");
         assert_eq!(first(), 7);
         mounted.notifier().store(2, 0, &[9; 4096]).expect("the kernel takes it");
         assert_eq!(first(), 9);
@@ -211,29 +183,16 @@ fn names_are_looked_up_again_after_a_notification() {
         assert_eq!(lookups(), 1);
         assert_eq!(lookups(), 0);
         for notification in [
-            Notification::InvalidateEntry {
-                parent: ROOT,
-                name: name.clone(),
-            },
-            Notification::ExpireEntry {
-                parent: ROOT,
-                name: name.clone(),
-            },
-            Notification::Delete {
-                parent: ROOT,
-                child: 2,
-                name: name.clone(),
-            },
+            Notification::InvalidateEntry { parent: ROOT, name: name.clone() },
+            Notification::ExpireEntry { parent: ROOT, name: name.clone() },
+            Notification::Delete { parent: ROOT, child: 2, name: name.clone() },
             Notification::IncrementEpoch,
         ] {
             queue.push(notification.clone()).expect("there is room");
             queue.flush();
             assert_eq!((lookups(), lookups()), (1, 0), "{notification:?}");
         }
-        mounted
-            .notifier()
-            .invalidate_entry(ROOT, b"unknown")
-            .expect("nothing to do");
+        mounted.notifier().invalidate_entry(ROOT, b"unknown").expect("nothing to do");
         mounted.notifier().prune(&[2, 3]).expect("the kernel takes it");
     }
 }
@@ -249,12 +208,7 @@ fn a_session_whose_process_is_killed_leaves_a_dead_mount_that_can_be_taken_away(
         daemon.kill().expect("killed");
         daemon.wait().expect("ended");
         eventually("dead", || mounts::is_dead(&path));
-        let refused = Session::mount(
-            Arc::new(Probe::default()),
-            &path,
-            &MountOptions::default(),
-            &config(transport),
-        );
+        let refused = Session::mount(Arc::new(Probe::default()), &path, &MountOptions::default(), &config(transport));
         assert!(matches!(refused, Err(Error::MountpointDead(_))), "{refused:?}");
         let mount = mounts::find(&path).expect("/proc").expect("still mounted");
         assert!(mount.is_dead() && mount.kind == "fuse");
@@ -270,11 +224,7 @@ fn serves_until_killed() {
     let (Some(path), Some(transport)) = (std::env::var_os(MOUNTPOINT), std::env::var_os(TRANSPORT)) else {
         return;
     };
-    let transport = if transport == "Uring" {
-        Transport::Uring
-    } else {
-        Transport::Device
-    };
+    let transport = if transport == "Uring" { Transport::Uring } else { Transport::Device };
     let probe = Arc::new(Probe::default());
     let session = Session::mount(probe, Path::new(&path), &MountOptions::default(), &config(transport));
     session.expect("mounted").wait().expect("served");
@@ -297,12 +247,7 @@ fn an_aborted_session_ends_with_handlers_still_waiting() {
 #[test]
 fn what_cannot_be_mounted_is_refused_with_a_reason() {
     let mount = |path: &str| {
-        Session::mount(
-            Arc::new(Probe::default()),
-            Path::new(path),
-            &MountOptions::default(),
-            &SessionConfig::default(),
-        )
+        Session::mount(Arc::new(Probe::default()), Path::new(path), &MountOptions::default(), &SessionConfig::default())
     };
     assert!(matches!(mount("/nonexistent"), Err(Error::MountpointMissing(_))));
     assert!(matches!(mount("/etc/passwd"), Err(Error::MountpointNotDirectory(_))));
@@ -321,16 +266,9 @@ fn a_file_system_that_does_not_start_is_not_mounted() {
     }
     for transport in transports() {
         let mountpoint = Mountpoint::new();
-        let refused = Session::mount(
-            Arc::new(Refuses),
-            &mountpoint.path(),
-            &MountOptions::default(),
-            &config(transport),
-        );
-        assert!(
-            matches!(refused, Err(Error::Refused(fuse::Errno::ENOMEM))),
-            "{refused:?}"
-        );
+        let refused =
+            Session::mount(Arc::new(Refuses), &mountpoint.path(), &MountOptions::default(), &config(transport));
+        assert!(matches!(refused, Err(Error::Refused(fuse::Errno::ENOMEM))), "{refused:?}");
         assert_eq!(mounts::find(&mountpoint.path()).expect("/proc"), None);
     }
 }
@@ -341,9 +279,7 @@ fn an_ordinary_user_mounts_through_the_helper() {
         let mountpoint = Mountpoint::new();
         let path = mountpoint.path();
         std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).expect("owned by nobody");
-        let output = as_nobody(&child("mounts_and_unmounts_as_a_user", &path, transport))
-            .output()
-            .expect("run");
+        let output = as_nobody(&child("mounts_and_unmounts_as_a_user", &path, transport)).output().expect("run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
@@ -355,9 +291,7 @@ fn as_nobody(command: &Command) -> Command {
     const SCRIPT: &str = "set -e; node=$(mktemp -u); mknod -m 666 $node c 10 229; mount --bind $node /dev/fuse; rm $node; \
                           exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
     let mut user = Command::new("unshare");
-    user.args(["--mount", "sh", "-c", SCRIPT, "sh"])
-        .arg(command.get_program())
-        .args(command.get_args());
+    user.args(["--mount", "sh", "-c", SCRIPT, "sh"]).arg(command.get_program()).args(command.get_args());
     user.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     user
 }
@@ -368,16 +302,9 @@ fn mounts_and_unmounts_as_a_user() {
     let (Some(path), Some(transport)) = (std::env::var_os(MOUNTPOINT), std::env::var_os(TRANSPORT)) else {
         return;
     };
-    let transport = if transport == "Uring" {
-        Transport::Uring
-    } else {
-        Transport::Device
-    };
+    let transport = if transport == "Uring" { Transport::Uring } else { Transport::Device };
     let (path, probe) = (Path::new(&path), Arc::new(Probe::default()));
-    let open_to_all = MountOptions {
-        allow_other: true,
-        ..MountOptions::default()
-    };
+    let open_to_all = MountOptions { allow_other: true, ..MountOptions::default() };
     let refused = Session::mount(probe.clone(), path, &open_to_all, &config(transport));
     assert!(matches!(refused, Err(Error::AllowOther)), "{refused:?}");
     let session = Session::mount(probe, path, &MountOptions::default(), &config(transport)).expect("mounted");
@@ -393,42 +320,24 @@ fn without_io_uring_the_device_serves_and_the_reason_is_told() {
     let mounted = Mounted::with(
         Arc::new(Probe::default()),
         &MountOptions::default(),
-        &SessionConfig {
-            transport: Transport::Device,
-            device_threads: 3,
-            ..SessionConfig::default()
-        },
+        &SessionConfig { transport: Transport::Device, device_threads: 3, ..SessionConfig::default() },
     );
-    let expected = fuse::ActiveTransport::Device {
-        threads: 3,
-        fallback: None,
-    };
+    let expected = fuse::ActiveTransport::Device { threads: 3, fallback: None };
     assert_eq!(mounted.capabilities().transport, expected);
 }
 
 fn config(transport: Transport) -> SessionConfig {
-    SessionConfig {
-        transport,
-        ..SessionConfig::default()
-    }
+    SessionConfig { transport, ..SessionConfig::default() }
 }
 
 fn spawn(program: &str, path: &Path) -> Child {
-    Command::new(program)
-        .arg(path)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("spawned")
+    Command::new(program).arg(path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("spawned")
 }
 
 /// One of the ignored tests of this file, as a process of its own.
 fn child(test: &str, path: &Path, transport: Transport) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
+    command.args(["--exact", test, "--ignored", "--nocapture"]).stdin(Stdio::null()).stdout(Stdio::null());
     command.env(MOUNTPOINT, path).env(TRANSPORT, format!("{transport:?}"));
     command
 }
@@ -441,15 +350,9 @@ fn sync_reaches_a_file_system_on_a_block_device() {
             return;
         };
         let probe = Arc::new(Probe::default());
-        let options = MountOptions {
-            block_device: Some(device.path.clone().into()),
-            ..MountOptions::default()
-        };
+        let options = MountOptions { block_device: Some(device.path.clone().into()), ..MountOptions::default() };
         let mounted = Mounted::with(probe.clone(), &options, &config(transport));
-        assert_eq!(
-            mounts::find(mounted.root()).expect("/proc").expect("mounted").kind,
-            "fuseblk"
-        );
+        assert_eq!(mounts::find(mounted.root()).expect("/proc").expect("mounted").kind, "fuseblk");
         let root = File::open(mounted.root()).expect("opened");
         // SAFETY: the descriptor is open.
         let result = unsafe { libc::syncfs(std::os::fd::AsRawFd::as_raw_fd(&root)) };
@@ -457,10 +360,7 @@ fn sync_reaches_a_file_system_on_a_block_device() {
         assert!(probe.syncs.load(Ordering::SeqCst) > 0);
         drop(root);
         unmount_soon(&mounted);
-        assert!(
-            probe.destroyed.load(Ordering::SeqCst),
-            "unmounting waits for destroy on a block device"
-        );
+        assert!(probe.destroyed.load(Ordering::SeqCst), "unmounting waits for destroy on a block device");
         mounted.wait().expect("no thread failed");
     }
 }
@@ -475,11 +375,7 @@ impl LoopDevice {
     fn new() -> Option<Self> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         file.as_file().set_len(1 << 20).expect("a mebibyte");
-        let output = Command::new("losetup")
-            .args(["--find", "--show"])
-            .arg(file.path())
-            .output()
-            .ok()?;
+        let output = Command::new("losetup").args(["--find", "--show"]).arg(file.path()).output().ok()?;
         let path = String::from_utf8(output.stdout).ok()?.trim().to_owned();
         output.status.success().then_some(Self { path, _file: file })
     }

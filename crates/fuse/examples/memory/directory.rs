@@ -26,12 +26,7 @@ pub(crate) struct Record {
 
 impl Directory {
     pub(crate) fn new(parent: u64) -> Self {
-        Self {
-            parent,
-            by_name: HashMap::new(),
-            by_cookie: BTreeMap::new(),
-            next: FIRST,
-        }
+        Self { parent, by_name: HashMap::new(), by_cookie: BTreeMap::new(), next: FIRST }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -57,8 +52,6 @@ impl Directory {
 
     /// The entries after a cookie, each with its own.
     pub(crate) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &Record)> {
-        self.by_cookie
-            .range(cookie + 1..)
-            .map(|(&cookie, record)| (cookie, record))
+        self.by_cookie.range(cookie + 1..).map(|(&cookie, record)| (cookie, record))
     }
 }

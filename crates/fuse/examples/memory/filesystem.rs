@@ -100,11 +100,7 @@ impl Memory {
 
     fn unlinked(&self, record: &Record, inode: &Inode) {
         let mut state = inode.state.write();
-        state.attr.nlink = if is_directory(record.mode) {
-            0
-        } else {
-            state.attr.nlink - 1
-        };
+        state.attr.nlink = if is_directory(record.mode) { 0 } else { state.attr.nlink - 1 };
         state.attr.ctime = Timestamp::now();
         if state.attr.nlink == 0 && !inode.is_known() {
             self.shard(record.node).write().remove(&record.node);
@@ -144,13 +140,7 @@ impl Memory {
     /// Swaps what two names lead to.
     fn exchange(&self, source: &mut State, name: &[u8], target: Option<&mut State>, new: &[u8]) -> Result<()> {
         let first = source.directory()?.get(name).ok_or(Errno::ENOENT)?.clone();
-        let second = target
-            .as_deref()
-            .unwrap_or(source)
-            .directory()?
-            .get(new)
-            .ok_or(Errno::ENOENT)?
-            .clone();
+        let second = target.as_deref().unwrap_or(source).directory()?.get(new).ok_or(Errno::ENOENT)?.clone();
         take(source, name);
         insert(source, name, second.node, second.mode)?;
         self.moved(&second, source)?;
@@ -205,20 +195,11 @@ fn take(state: &mut State, name: &[u8]) {
 }
 
 fn entry(node: u64, inode: &Inode) -> Entry {
-    Entry {
-        node,
-        generation: 0,
-        attr: inode.look_up(),
-        entry_valid: VALID,
-        attr_valid: VALID,
-    }
+    Entry { node, generation: 0, attr: inode.look_up(), entry_valid: VALID, attr_valid: VALID }
 }
 
 fn opened() -> Opened {
-    Opened {
-        handle: 0,
-        flags: OpenedFlags::KEEP_CACHE | OpenedFlags::NOFLUSH,
-    }
+    Opened { handle: 0, flags: OpenedFlags::KEEP_CACHE | OpenedFlags::NOFLUSH }
 }
 
 impl Filesystem for Memory {
@@ -239,30 +220,19 @@ impl Filesystem for Memory {
     }
 
     fn getattr(&self, _: &Request, node: u64, _: Option<u64>) -> Result<CachedAttr> {
-        Ok(CachedAttr {
-            attr: self.inode(node)?.state.read().attr(),
-            attr_valid: VALID,
-        })
+        Ok(CachedAttr { attr: self.inode(node)?.state.read().attr(), attr_valid: VALID })
     }
 
     fn statx(&self, _: &Request, node: u64, _: StatxRequest) -> Result<Statx> {
         let attr = self.inode(node)?.state.read().attr();
-        Ok(Statx {
-            attr,
-            attr_valid: VALID,
-            mask: StatxMask::BASIC | StatxMask::BTIME,
-            ..Statx::default()
-        })
+        Ok(Statx { attr, attr_valid: VALID, mask: StatxMask::BASIC | StatxMask::BTIME, ..Statx::default() })
     }
 
     fn setattr(&self, _: &Request, node: u64, changes: &SetAttr) -> Result<CachedAttr> {
         let inode = self.inode(node)?;
         let mut state = inode.state.write();
         state.change(changes)?;
-        Ok(CachedAttr {
-            attr: state.attr(),
-            attr_valid: VALID,
-        })
+        Ok(CachedAttr { attr: state.attr(), attr_valid: VALID })
     }
 
     fn readlink(&self, _: &Request, node: u64, target: &mut ValueBuffer<'_>) -> Result<()> {
@@ -273,22 +243,11 @@ impl Filesystem for Memory {
     }
 
     fn symlink(&self, request: &Request, parent: u64, name: &[u8], target: &[u8]) -> Result<Entry> {
-        self.add(
-            request,
-            parent,
-            name,
-            libc::S_IFLNK | 0o777,
-            0,
-            Body::Link(target.into()),
-        )
+        self.add(request, parent, name, libc::S_IFLNK | 0o777, 0, Body::Link(target.into()))
     }
 
     fn mknod(&self, request: &Request, parent: u64, name: &[u8], mode: u32, rdev: u32) -> Result<Entry> {
-        let body = if mode & libc::S_IFMT == libc::S_IFREG {
-            Body::File(Data::default())
-        } else {
-            Body::Special
-        };
+        let body = if mode & libc::S_IFMT == libc::S_IFREG { Body::File(Data::default()) } else { Body::Special };
         self.add(request, parent, name, mode, rdev, body)
     }
 
@@ -298,23 +257,11 @@ impl Filesystem for Memory {
     }
 
     fn unlink(&self, _: &Request, parent: u64, name: &[u8]) -> Result<()> {
-        self.remove(parent, name, |state| {
-            if state.directory().is_ok() {
-                Err(Errno::EISDIR)
-            } else {
-                Ok(())
-            }
-        })
+        self.remove(parent, name, |state| if state.directory().is_ok() { Err(Errno::EISDIR) } else { Ok(()) })
     }
 
     fn rmdir(&self, _: &Request, parent: u64, name: &[u8]) -> Result<()> {
-        self.remove(parent, name, |state| {
-            if state.directory()?.is_empty() {
-                Ok(())
-            } else {
-                Err(Errno::ENOTEMPTY)
-            }
-        })
+        self.remove(parent, name, |state| if state.directory()?.is_empty() { Ok(()) } else { Err(Errno::ENOTEMPTY) })
     }
 
     fn rename(&self, _: &Request, from: u64, name: &[u8], to: u64, new: &[u8], flags: RenameFlags) -> Result<()> {

@@ -30,14 +30,7 @@ pub(crate) enum Body {
 
 impl Inode {
     pub(crate) fn new(attr: Attr, body: Body) -> Self {
-        Self {
-            state: RwLock::new(State {
-                attr,
-                body,
-                xattrs: BTreeMap::new(),
-            }),
-            lookups: AtomicU64::new(0),
-        }
+        Self { state: RwLock::new(State { attr, body, xattrs: BTreeMap::new() }), lookups: AtomicU64::new(0) }
     }
 
     /// The attributes, as one more lookup by the kernel.
@@ -65,11 +58,7 @@ impl State {
             Body::Link(target) => (target.len() as u64, 0),
             Body::Directory(_) | Body::Special => (0, 0),
         };
-        Attr {
-            size,
-            blocks: allocated.div_ceil(512),
-            ..self.attr
-        }
+        Attr { size, blocks: allocated.div_ceil(512), ..self.attr }
     }
 
     pub(crate) fn directory(&self) -> Result<&Directory, Errno> {
@@ -112,9 +101,7 @@ impl State {
             self.touch();
         }
         let attr = &mut self.attr;
-        attr.mode = changes
-            .mode
-            .map_or(attr.mode, |mode| (attr.mode & libc::S_IFMT) | (mode & 0o7777));
+        attr.mode = changes.mode.map_or(attr.mode, |mode| (attr.mode & libc::S_IFMT) | (mode & 0o7777));
         attr.uid = changes.uid.unwrap_or(attr.uid);
         attr.gid = changes.gid.unwrap_or(attr.gid);
         attr.atime = changes.atime.map_or(attr.atime, fuse::SetTime::resolve);

@@ -21,9 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     match Options::parse(std::env::args_os().skip(1)) {
         Ok(options) => run(&options),
         Err(problem) => {
@@ -44,17 +42,8 @@ fn run(options: &Options) -> ExitCode {
 }
 
 fn serve(options: &Options) -> fuse::Result<()> {
-    let session = Session::mount(
-        Arc::new(Memory::new()),
-        &options.mountpoint,
-        &options.mount,
-        &options.session,
-    )?;
-    println!(
-        "mounted on {}: {:?}",
-        session.mountpoint().display(),
-        session.capabilities()
-    );
+    let session = Session::mount(Arc::new(Memory::new()), &options.mountpoint, &options.mount, &options.session)?;
+    println!("mounted on {}: {:?}", session.mountpoint().display(), session.capabilities());
     println!("unmount with `umount` or `fusermount3 -u`");
     session.wait()
 }

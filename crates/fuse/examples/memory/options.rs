@@ -20,11 +20,7 @@ impl Options {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let mut options = Self {
             mountpoint: PathBuf::new(),
-            mount: MountOptions {
-                source: "memory".into(),
-                subtype: "memory".into(),
-                ..MountOptions::default()
-            },
+            mount: MountOptions { source: "memory".into(), subtype: "memory".into(), ..MountOptions::default() },
             session: SessionConfig::default(),
         };
         while let Some(argument) = arguments.next() {

@@ -10,9 +10,7 @@ const TARGET_LENGTH_MAX: u32 = 4095;
 impl Dispatcher {
     pub(super) fn getattr(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::GetattrIn = message.arguments()?;
-        let cached = self
-            .filesystem()
-            .getattr(&self.request, message.node(), arguments.handle())?;
+        let cached = self.filesystem().getattr(&self.request, message.node(), arguments.handle())?;
         message.put(&wire::CachedAttrOut::from(&cached))
     }
 
@@ -25,9 +23,7 @@ impl Dispatcher {
 
     pub(super) fn statx(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::StatxIn = message.arguments()?;
-        let statx = self
-            .filesystem()
-            .statx(&self.request, message.node(), (&arguments).into())?;
+        let statx = self.filesystem().statx(&self.request, message.node(), (&arguments).into())?;
         message.put(&wire::StatxOut::from(&statx))
     }
 
@@ -40,9 +36,7 @@ impl Dispatcher {
 
     pub(super) fn access(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let wire::AccessIn { mask, .. } = message.arguments()?;
-        self.filesystem()
-            .access(&self.request, message.node(), mask)
-            .map(|()| 0)
+        self.filesystem().access(&self.request, message.node(), mask).map(|()| 0)
     }
 
     pub(super) fn statfs(&self, message: &mut Message<'_>) -> Result<usize, Errno> {

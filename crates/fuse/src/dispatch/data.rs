@@ -13,9 +13,7 @@ impl Dispatcher {
         let limit = buffer.len();
         let options = (&arguments).into();
         let (handle, offset) = (arguments.handle, arguments.offset);
-        let length = self
-            .filesystem()
-            .read(&self.request, node, handle, offset, buffer, options)?;
+        let length = self.filesystem().read(&self.request, node, handle, offset, buffer, options)?;
         checked(length, limit)
     }
 
@@ -25,33 +23,21 @@ impl Dispatcher {
         let limit = data.len();
         let options = (&arguments).into();
         let (handle, offset) = (arguments.handle, arguments.offset);
-        let length = self
-            .filesystem()
-            .write(&self.request, message.node(), handle, offset, data, options)?;
+        let length = self.filesystem().write(&self.request, message.node(), handle, offset, data, options)?;
         let size = checked(length, limit)? as u32;
         message.put(&wire::WriteOut { size, padding: 0 })
     }
 
     pub(super) fn fallocate(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
-        let wire::FallocateIn {
-            handle,
-            offset,
-            length,
-            mode,
-            ..
-        } = message.arguments()?;
-        self.filesystem()
-            .fallocate(&self.request, message.node(), handle, offset, length, mode)
-            .map(|()| 0)
+        let wire::FallocateIn { handle, offset, length, mode, .. } = message.arguments()?;
+        self.filesystem().fallocate(&self.request, message.node(), handle, offset, length, mode).map(|()| 0)
     }
 
     pub(super) fn lseek(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::LseekIn = message.arguments()?;
         let seek = arguments.seek().ok_or(Errno::EINVAL)?;
         let (handle, offset) = (arguments.handle, arguments.offset);
-        let offset = self
-            .filesystem()
-            .lseek(&self.request, message.node(), handle, offset, seek)?;
+        let offset = self.filesystem().lseek(&self.request, message.node(), handle, offset, seek)?;
         message.put(&wire::LseekOut { offset })
     }
 
@@ -69,8 +55,7 @@ impl Dispatcher {
     fn copy(&self, message: &Message<'_>) -> Result<u64, Errno> {
         let arguments: wire::CopyFileRangeIn = message.arguments()?;
         let (from, to) = (arguments.source(message.node()), arguments.destination());
-        self.filesystem()
-            .copy_file_range(&self.request, from, to, arguments.length, arguments.flags)
+        self.filesystem().copy_file_range(&self.request, from, to, arguments.length, arguments.flags)
     }
 
     /// The only request with data both ways, so its input is copied: at most 16 KiB, which is what `_IOC` can say.
@@ -83,21 +68,12 @@ impl Dispatcher {
         let node = message.node();
         let size = (size_of::<wire::IoctlOut>() as u32).saturating_add(arguments.out_size);
         let output = message.output(size);
-        let (head, body) = output
-            .split_at_mut_checked(size_of::<wire::IoctlOut>())
-            .ok_or_else(|| malformed("ioctl"))?;
+        let (head, body) =
+            output.split_at_mut_checked(size_of::<wire::IoctlOut>()).ok_or_else(|| malformed("ioctl"))?;
         let ioctl = Ioctl::from(&arguments);
-        let result = self
-            .filesystem()
-            .ioctl(&self.request, node, arguments.handle, ioctl, &input, body)?;
+        let result = self.filesystem().ioctl(&self.request, node, arguments.handle, ioctl, &input, body)?;
         let length = checked(result.output_length, body.len())?;
-        head.copy_from_slice(
-            wire::IoctlOut {
-                result: result.value,
-                ..Default::default()
-            }
-            .as_bytes(),
-        );
+        head.copy_from_slice(wire::IoctlOut { result: result.value, ..Default::default() }.as_bytes());
         Ok(head.len() + length)
     }
 }

@@ -15,33 +15,25 @@ impl Dispatcher {
     pub(super) fn release(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::ReleaseIn = message.arguments()?;
         let options = (&arguments).into();
-        self.filesystem()
-            .release(&self.request, message.node(), arguments.handle, options)
-            .map(|()| 0)
+        self.filesystem().release(&self.request, message.node(), arguments.handle, options).map(|()| 0)
     }
 
     pub(super) fn flush(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::FlushIn = message.arguments()?;
         let owner = LockOwner(arguments.lock_owner);
-        self.filesystem()
-            .flush(&self.request, message.node(), arguments.handle, owner)
-            .map(|()| 0)
+        self.filesystem().flush(&self.request, message.node(), arguments.handle, owner).map(|()| 0)
     }
 
     pub(super) fn fsync(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::FsyncIn = message.arguments()?;
         let (handle, data_only) = (arguments.handle, arguments.data_only());
-        self.filesystem()
-            .fsync(&self.request, message.node(), handle, data_only)
-            .map(|()| 0)
+        self.filesystem().fsync(&self.request, message.node(), handle, data_only).map(|()| 0)
     }
 
     pub(super) fn poll(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::PollIn = message.arguments()?;
         let poll = (&arguments).into();
-        let events = self
-            .filesystem()
-            .poll(&self.request, message.node(), arguments.handle, poll)?;
+        let events = self.filesystem().poll(&self.request, message.node(), arguments.handle, poll)?;
         message.put(&wire::PollOut { events, padding: 0 })
     }
 }

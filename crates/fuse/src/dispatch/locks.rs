@@ -9,20 +9,14 @@ impl Dispatcher {
     pub(super) fn getlk(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let (arguments, lock) = parse(message)?;
         let (handle, owner) = (arguments.handle, LockOwner(arguments.owner));
-        let found = self
-            .filesystem()
-            .getlk(&self.request, message.node(), handle, owner, lock)?;
+        let found = self.filesystem().getlk(&self.request, message.node(), handle, owner, lock)?;
         message.put(&wire::LockOut::from(&found))
     }
 
     pub(super) fn setlk(&self, opcode: Opcode, message: &mut Message<'_>) -> Result<usize, Errno> {
         let (arguments, lock) = parse(message)?;
         let (handle, owner) = (arguments.handle, LockOwner(arguments.owner));
-        let wait = if opcode == Opcode::Setlkw {
-            LockWait::Yes
-        } else {
-            LockWait::No
-        };
+        let wait = if opcode == Opcode::Setlkw { LockWait::Yes } else { LockWait::No };
         let (node, filesystem) = (message.node(), self.filesystem());
         if arguments.is_flock() {
             filesystem.flock(&self.request, node, handle, owner, lock.kind, wait)?;

@@ -17,12 +17,7 @@ impl<'a> Message<'a> {
     pub(super) fn new(header: &wire::InHeader, arguments: &'a [u8], buffer: &'a mut [u8], input_length: usize) -> Self {
         let extensions = usize::from(header.total_extlen) * 8;
         let input_length = input_length.min(buffer.len()).saturating_sub(extensions);
-        Self {
-            node: header.node,
-            arguments,
-            buffer,
-            input_length,
-        }
+        Self { node: header.node, arguments, buffer, input_length }
     }
 
     pub(super) fn node(&self) -> u64 {
@@ -81,20 +76,14 @@ impl<'a> Message<'a> {
     /// Makes a struct the answer.
     pub(super) fn put<T: IntoBytes + Immutable>(&mut self, body: &T) -> Result<usize, Errno> {
         let bytes = body.as_bytes();
-        self.buffer
-            .get_mut(..bytes.len())
-            .ok_or(Errno::EIO)?
-            .copy_from_slice(bytes);
+        self.buffer.get_mut(..bytes.len()).ok_or(Errno::EIO)?.copy_from_slice(bytes);
         Ok(bytes.len())
     }
 }
 
 /// Cuts a name off at its zero byte.
 fn split_name(bytes: &[u8]) -> Result<(&[u8], &[u8]), Errno> {
-    let end = bytes
-        .iter()
-        .position(|&byte| byte == 0)
-        .ok_or_else(|| malformed("name"))?;
+    let end = bytes.iter().position(|&byte| byte == 0).ok_or_else(|| malformed("name"))?;
     let (name, rest) = bytes.split_at(end);
     Ok((name, &rest[1..]))
 }
@@ -111,10 +100,7 @@ mod tests {
 
     #[test]
     fn extensions_are_no_input() {
-        let header = wire::InHeader {
-            total_extlen: 1,
-            ..Default::default()
-        };
+        let header = wire::InHeader { total_extlen: 1, ..Default::default() };
         let mut buffer = *b"name\0eight by";
         let message = Message::new(&header, &[], &mut buffer, 13);
         assert_eq!(message.input(), b"name\0");

@@ -36,11 +36,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(filesystem: Arc<dyn Filesystem>) -> Self {
-        Self {
-            filesystem,
-            interrupts: Arc::default(),
-            destroyed: AtomicBool::new(false),
-        }
+        Self { filesystem, interrupts: Arc::default(), destroyed: AtomicBool::new(false) }
     }
 
     /// Tells the file system that it is over, once.
@@ -75,11 +71,7 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(connection: Arc<Connection>, features: Features) -> Self {
         let request = Request::connected(Caller::default(), connection.interrupts.clone());
-        Self {
-            connection,
-            request,
-            features,
-        }
+        Self { connection, request, features }
     }
 
     /// No answer reaches anyone any more: makes every handler that waits, on any thread, give up.
@@ -242,13 +234,7 @@ fn caller(opcode: Opcode, header: &wire::InHeader, message: &Message<'_>) -> Cal
         Opcode::Create | Opcode::Tmpfile => message.arguments().map(|arguments: wire::CreateIn| arguments.umask),
         _ => Ok(0),
     };
-    Caller {
-        unique: header.unique,
-        uid: header.uid,
-        gid: header.gid,
-        pid: header.pid,
-        umask: umask.unwrap_or(0),
-    }
+    Caller { unique: header.unique, uid: header.uid, gid: header.gid, pid: header.pid, umask: umask.unwrap_or(0) }
 }
 
 #[cfg(test)]

@@ -15,9 +15,7 @@ struct CreateOut {
 
 impl Dispatcher {
     pub(super) fn lookup(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
-        let entry = self
-            .filesystem()
-            .lookup(&self.request, message.node(), message.name()?)?;
+        let entry = self.filesystem().lookup(&self.request, message.node(), message.name()?)?;
         put_entry(message, &entry)
     }
 
@@ -46,30 +44,22 @@ impl Dispatcher {
 
     pub(super) fn mknod(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let wire::MknodIn { mode, rdev, .. } = message.arguments()?;
-        let entry = self
-            .filesystem()
-            .mknod(&self.request, message.node(), message.name()?, mode, rdev)?;
+        let entry = self.filesystem().mknod(&self.request, message.node(), message.name()?, mode, rdev)?;
         put_entry(message, &entry)
     }
 
     pub(super) fn mkdir(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let wire::MkdirIn { mode, .. } = message.arguments()?;
-        let entry = self
-            .filesystem()
-            .mkdir(&self.request, message.node(), message.name()?, mode)?;
+        let entry = self.filesystem().mkdir(&self.request, message.node(), message.name()?, mode)?;
         put_entry(message, &entry)
     }
 
     pub(super) fn unlink(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
-        self.filesystem()
-            .unlink(&self.request, message.node(), message.name()?)
-            .map(|()| 0)
+        self.filesystem().unlink(&self.request, message.node(), message.name()?).map(|()| 0)
     }
 
     pub(super) fn rmdir(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
-        self.filesystem()
-            .rmdir(&self.request, message.node(), message.name()?)
-            .map(|()| 0)
+        self.filesystem().rmdir(&self.request, message.node(), message.name()?).map(|()| 0)
     }
 
     pub(super) fn rename(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
@@ -91,9 +81,7 @@ impl Dispatcher {
 
     pub(super) fn link(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let wire::LinkIn { old_node } = message.arguments()?;
-        let entry = self
-            .filesystem()
-            .link(&self.request, old_node, message.node(), message.name()?)?;
+        let entry = self.filesystem().link(&self.request, old_node, message.node(), message.name()?)?;
         put_entry(message, &entry)
     }
 
@@ -101,18 +89,14 @@ impl Dispatcher {
         let arguments: wire::CreateIn = message.arguments()?;
         let flags = OpenFlags::from(&arguments);
         let name = message.name()?;
-        let (entry, opened) = self
-            .filesystem()
-            .create(&self.request, message.node(), name, arguments.mode, flags)?;
+        let (entry, opened) = self.filesystem().create(&self.request, message.node(), name, arguments.mode, flags)?;
         put_created(message, &entry, &opened)
     }
 
     pub(super) fn tmpfile(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::CreateIn = message.arguments()?;
         let flags = OpenFlags::from(&arguments);
-        let (entry, opened) = self
-            .filesystem()
-            .tmpfile(&self.request, message.node(), arguments.mode, flags)?;
+        let (entry, opened) = self.filesystem().tmpfile(&self.request, message.node(), arguments.mode, flags)?;
         put_created(message, &entry, &opened)
     }
 }
@@ -122,8 +106,5 @@ fn put_entry(message: &mut Message<'_>, entry: &Entry) -> Result<usize, Errno> {
 }
 
 fn put_created(message: &mut Message<'_>, entry: &Entry, opened: &Opened) -> Result<usize, Errno> {
-    message.put(&CreateOut {
-        entry: entry.into(),
-        opened: opened.into(),
-    })
+    message.put(&CreateOut { entry: entry.into(), opened: opened.into() })
 }

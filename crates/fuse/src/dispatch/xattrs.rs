@@ -13,9 +13,7 @@ impl Dispatcher {
         let options = arguments.options().ok_or(Errno::EINVAL)?;
         let (name, rest) = message.name_and_rest()?;
         let value = rest.get(..arguments.size as usize).ok_or(Errno::EIO)?;
-        self.filesystem()
-            .setxattr(&self.request, message.node(), name, value, options)
-            .map(|()| 0)
+        self.filesystem().setxattr(&self.request, message.node(), name, value, options).map(|()| 0)
     }
 
     /// The name is moved out of the way, because the value takes its place in the buffer.
@@ -50,9 +48,7 @@ impl Dispatcher {
     }
 
     pub(super) fn removexattr(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
-        self.filesystem()
-            .removexattr(&self.request, message.node(), message.name()?)
-            .map(|()| 0)
+        self.filesystem().removexattr(&self.request, message.node(), message.name()?).map(|()| 0)
     }
 }
 

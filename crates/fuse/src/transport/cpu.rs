@@ -48,22 +48,11 @@ fn allowed() -> io::Result<Vec<usize>> {
 
 fn divide(possible: usize, online: &[usize], allowed: &[usize], depth: usize) -> Vec<Share> {
     let own = |cpu: usize| cpu < possible && allowed.contains(&cpu);
-    let queue = |cpu: usize| Queue {
-        number: cpu as u16,
-        depth: if online.contains(&cpu) { depth } else { 1 },
-    };
-    let mut shares: Vec<Share> = (0..possible)
-        .filter(|&cpu| own(cpu))
-        .map(|cpu| Share {
-            cpu: Some(cpu),
-            queues: vec![queue(cpu)],
-        })
-        .collect();
+    let queue = |cpu: usize| Queue { number: cpu as u16, depth: if online.contains(&cpu) { depth } else { 1 } };
+    let mut shares: Vec<Share> =
+        (0..possible).filter(|&cpu| own(cpu)).map(|cpu| Share { cpu: Some(cpu), queues: vec![queue(cpu)] }).collect();
     if shares.is_empty() {
-        shares.push(Share {
-            cpu: None,
-            queues: Vec::new(),
-        });
+        shares.push(Share { cpu: None, queues: Vec::new() });
     }
     let count = shares.len();
     for (index, cpu) in (0..possible).filter(|&cpu| !own(cpu)).enumerate() {
@@ -106,14 +95,8 @@ mod tests {
     fn every_queue_is_served_once() {
         let shares = divide(6, &[0, 1, 2, 3], &[1, 3], 8);
         assert_eq!(shares.len(), 2);
-        assert_eq!(
-            (shares[0].cpu, numbers(&shares[0])),
-            (Some(1), vec![(1, 8), (0, 8), (4, 1)])
-        );
-        assert_eq!(
-            (shares[1].cpu, numbers(&shares[1])),
-            (Some(3), vec![(3, 8), (2, 8), (5, 1)])
-        );
+        assert_eq!((shares[0].cpu, numbers(&shares[0])), (Some(1), vec![(1, 8), (0, 8), (4, 1)]));
+        assert_eq!((shares[1].cpu, numbers(&shares[1])), (Some(3), vec![(3, 8), (2, 8), (5, 1)]));
     }
 
     #[test]

@@ -47,21 +47,10 @@ impl RingEntry {
         }
         let memory = NonNull::new(address.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
         let vectors = Box::new([
-            libc::iovec {
-                iov_base: address,
-                iov_len: size_of::<UringHeader>(),
-            },
-            libc::iovec {
-                iov_base: address.wrapping_byte_add(HEADER_ROOM),
-                iov_len: payload_size,
-            },
+            libc::iovec { iov_base: address, iov_len: size_of::<UringHeader>() },
+            libc::iovec { iov_base: address.wrapping_byte_add(HEADER_ROOM), iov_len: payload_size },
         ]);
-        Ok(Self {
-            memory,
-            payload_size,
-            queue: queue.number,
-            vectors,
-        })
+        Ok(Self { memory, payload_size, queue: queue.number, vectors })
     }
 
     /// The buffers: headers and payload. Only while the entry is ours (see the invariants above).
@@ -84,17 +73,11 @@ impl RingEntry {
 
     /// The submission that hands in an answer and waits for the next request.
     pub(crate) fn commit(&self, index: u64, commit_id: u64) -> Entry128 {
-        self.command(wire::URING_COMMIT_AND_FETCH, commit_id)
-            .build()
-            .user_data(index)
+        self.command(wire::URING_COMMIT_AND_FETCH, commit_id).build().user_data(index)
     }
 
     fn command(&self, operation: u32, commit_id: u64) -> UringCmd80 {
-        let command = wire::UringCommand {
-            commit_id,
-            queue: self.queue,
-            ..Default::default()
-        };
+        let command = wire::UringCommand { commit_id, queue: self.queue, ..Default::default() };
         let mut area = [0; 80];
         area[..size_of_val(&command)].copy_from_slice(command.as_bytes());
         UringCmd80::new(DEVICE, operation).cmd(area)

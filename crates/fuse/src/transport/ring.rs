@@ -34,13 +34,8 @@ impl Ring {
         if let Some(cpu) = share.cpu {
             cpu::pin(cpu)?;
         }
-        let queues = share
-            .queues
-            .iter()
-            .flat_map(|queue| std::iter::repeat_n(*queue, queue.depth));
-        let entries: Vec<_> = queues
-            .map(|queue| RingEntry::new(queue, payload_size))
-            .collect::<io::Result<_>>()?;
+        let queues = share.queues.iter().flat_map(|queue| std::iter::repeat_n(*queue, queue.depth));
+        let entries: Vec<_> = queues.map(|queue| RingEntry::new(queue, payload_size)).collect::<io::Result<_>>()?;
         let ring = IoUring::builder()
             .dontfork()
             .setup_single_issuer()
@@ -48,12 +43,7 @@ impl Ring {
             .setup_defer_taskrun()
             .build(entries.len().next_power_of_two() as u32)?;
         ring.submitter().register_files(&[device.as_fd().as_raw_fd()])?;
-        Ok(Self {
-            ring,
-            live: entries.len(),
-            entries,
-            early: Vec::new(),
-        })
+        Ok(Self { ring, live: entries.len(), entries, early: Vec::new() })
     }
 
     /// Gives all entries to the kernel. With the last queue of all threads, requests begin to come.
@@ -114,10 +104,7 @@ impl Ring {
 
     /// The kernel gave an entry up. That is how a connection ends; anything else costs us the entry.
     fn retire(&self, error: i32) -> io::Result<()> {
-        if matches!(
-            error,
-            libc::ENOTCONN | libc::ECONNABORTED | libc::ENODEV | libc::ECANCELED
-        ) {
+        if matches!(error, libc::ENOTCONN | libc::ECONNABORTED | libc::ENODEV | libc::ECANCELED) {
             return Ok(());
         }
         let error = io::Error::from_raw_os_error(error);
@@ -145,11 +132,7 @@ fn answer(entry: &mut RingEntry, dispatcher: &mut Dispatcher) -> u64 {
         Answer::Error(error) => (0, -error.number()),
     };
     let len = (size_of::<OutHeader>() + length) as u32;
-    let reply = OutHeader {
-        len,
-        error,
-        unique: request.unique,
-    };
+    let reply = OutHeader { len, error, unique: request.unique };
     header.as_mut_bytes()[..size_of::<OutHeader>()].copy_from_slice(reply.as_bytes());
     header.entry.payload_size = length as u32;
     header.entry.commit_id

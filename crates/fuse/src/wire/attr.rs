@@ -126,20 +126,14 @@ impl SetattrIn {
         if self.has(now) {
             return Some(SetTime::Now);
         }
-        let time = Timestamp {
-            seconds: seconds as i64,
-            nanoseconds,
-        };
+        let time = Timestamp { seconds: seconds as i64, nanoseconds };
         self.has(set).then_some(SetTime::At(time))
     }
 }
 
 impl From<&SetattrIn> for SetAttr {
     fn from(wire: &SetattrIn) -> Self {
-        let ctime = Timestamp {
-            seconds: wire.ctime as i64,
-            nanoseconds: wire.ctime_nanoseconds,
-        };
+        let ctime = Timestamp { seconds: wire.ctime as i64, nanoseconds: wire.ctime_nanoseconds };
         let owner = crate::LockOwner(wire.lock_owner);
         Self {
             mode: wire.has(valid::MODE).then_some(wire.mode),
@@ -173,10 +167,7 @@ mod tests {
         let expected = SetAttr {
             size: Some(9),
             atime: Some(SetTime::Now),
-            mtime: Some(SetTime::At(Timestamp {
-                seconds: -5,
-                nanoseconds: 7,
-            })),
+            mtime: Some(SetTime::At(Timestamp { seconds: -5, nanoseconds: 7 })),
             ..SetAttr::default()
         };
         assert_eq!(SetAttr::from(&wire), expected);
@@ -184,14 +175,8 @@ mod tests {
 
     #[test]
     fn times_before_1970_survive() {
-        let atime = Timestamp {
-            seconds: -1,
-            nanoseconds: 3,
-        };
-        let wire = AttrOut::from(&Attr {
-            atime,
-            ..Attr::default()
-        });
+        let atime = Timestamp { seconds: -1, nanoseconds: 3 };
+        let wire = AttrOut::from(&Attr { atime, ..Attr::default() });
         assert_eq!((wire.atime, wire.atime_nanoseconds), (u64::MAX, 3));
     }
 }

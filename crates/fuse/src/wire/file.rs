@@ -97,29 +97,19 @@ wire! {
 
 impl From<&OpenIn> for OpenFlags {
     fn from(wire: &OpenIn) -> Self {
-        Self {
-            bits: wire.flags as i32,
-            kill_suidgid: wire.open_flags & OPEN_KILL_SUIDGID != 0,
-        }
+        Self { bits: wire.flags as i32, kill_suidgid: wire.open_flags & OPEN_KILL_SUIDGID != 0 }
     }
 }
 
 impl From<&CreateIn> for OpenFlags {
     fn from(wire: &CreateIn) -> Self {
-        Self {
-            bits: wire.flags as i32,
-            kill_suidgid: wire.open_flags & OPEN_KILL_SUIDGID != 0,
-        }
+        Self { bits: wire.flags as i32, kill_suidgid: wire.open_flags & OPEN_KILL_SUIDGID != 0 }
     }
 }
 
 impl From<&Opened> for OpenOut {
     fn from(opened: &Opened) -> Self {
-        Self {
-            handle: opened.handle,
-            open_flags: opened.flags.bits(),
-            backing_id: 0,
-        }
+        Self { handle: opened.handle, open_flags: opened.flags.bits(), backing_id: 0 }
     }
 }
 
@@ -127,10 +117,7 @@ impl From<&ReleaseIn> for ReleaseOptions {
     fn from(wire: &ReleaseIn) -> Self {
         let unlock = wire.release_flags & RELEASE_FLOCK_UNLOCK != 0;
         Self {
-            open_flags: OpenFlags {
-                bits: wire.flags as i32,
-                kill_suidgid: false,
-            },
+            open_flags: OpenFlags { bits: wire.flags as i32, kill_suidgid: false },
             flush: wire.release_flags & RELEASE_FLUSH != 0,
             unlock_flock: unlock.then_some(LockOwner(wire.lock_owner)),
         }

@@ -125,10 +125,7 @@ impl From<&ReadIn> for ReadOptions {
     fn from(wire: &ReadIn) -> Self {
         let owned = wire.read_flags & READ_LOCKOWNER != 0;
         Self {
-            open_flags: OpenFlags {
-                bits: wire.flags as i32,
-                kill_suidgid: false,
-            },
+            open_flags: OpenFlags { bits: wire.flags as i32, kill_suidgid: false },
             lock_owner: owned.then_some(LockOwner(wire.lock_owner)),
         }
     }
@@ -138,10 +135,7 @@ impl From<&WriteIn> for WriteOptions {
     fn from(wire: &WriteIn) -> Self {
         let owned = wire.write_flags & WRITE_LOCKOWNER != 0;
         Self {
-            open_flags: OpenFlags {
-                bits: wire.flags as i32,
-                kill_suidgid: false,
-            },
+            open_flags: OpenFlags { bits: wire.flags as i32, kill_suidgid: false },
             lock_owner: owned.then_some(LockOwner(wire.lock_owner)),
             cached: wire.write_flags & WRITE_CACHE != 0,
             kill_suidgid: wire.write_flags & WRITE_KILL_SUIDGID != 0,
@@ -161,19 +155,11 @@ impl LseekIn {
 
 impl CopyFileRangeIn {
     pub(crate) fn source(&self, node: u64) -> CopyPoint {
-        CopyPoint {
-            node,
-            handle: self.handle_in,
-            offset: self.offset_in,
-        }
+        CopyPoint { node, handle: self.handle_in, offset: self.offset_in }
     }
 
     pub(crate) fn destination(&self) -> CopyPoint {
-        CopyPoint {
-            node: self.node_out,
-            handle: self.handle_out,
-            offset: self.offset_out,
-        }
+        CopyPoint { node: self.node_out, handle: self.handle_out, offset: self.offset_out }
     }
 }
 
@@ -191,9 +177,6 @@ impl From<&IoctlIn> for Ioctl {
 impl From<&PollIn> for Poll {
     fn from(wire: &PollIn) -> Self {
         let waits = wire.flags & POLL_SCHEDULE_NOTIFY != 0;
-        Self {
-            events: wire.events,
-            wakeup: waits.then_some(PollWakeup(wire.wakeup)),
-        }
+        Self { events: wire.events, wakeup: waits.then_some(PollWakeup(wire.wakeup)) }
     }
 }

@@ -40,12 +40,7 @@ impl LockOut {
             libc::F_UNLCK => LockKind::Unlock,
             _ => return None,
         };
-        Some(RecordLock {
-            kind,
-            start: self.start,
-            end: self.end,
-            pid: self.pid,
-        })
+        Some(RecordLock { kind, start: self.start, end: self.end, pid: self.pid })
     }
 }
 
@@ -56,12 +51,7 @@ impl From<&RecordLock> for LockOut {
             LockKind::Write => libc::F_WRLCK,
             LockKind::Unlock => libc::F_UNLCK,
         };
-        Self {
-            start: lock.start,
-            end: lock.end,
-            kind: kind as u32,
-            pid: lock.pid,
-        }
+        Self { start: lock.start, end: lock.end, kind: kind as u32, pid: lock.pid }
     }
 }
 
@@ -72,21 +62,9 @@ mod tests {
     #[test]
     fn locks_survive_both_ways_and_unknown_kinds_are_refused() {
         for kind in [LockKind::Read, LockKind::Write, LockKind::Unlock] {
-            let lock = RecordLock {
-                kind,
-                start: 1,
-                end: 2,
-                pid: 3,
-            };
+            let lock = RecordLock { kind, start: 1, end: 2, pid: 3 };
             assert_eq!(LockOut::from(&lock).parse(), Some(lock));
         }
-        assert_eq!(
-            LockOut {
-                kind: 77,
-                ..LockOut::default()
-            }
-            .parse(),
-            None
-        );
+        assert_eq!(LockOut { kind: 77, ..LockOut::default() }.parse(), None);
     }
 }

@@ -86,10 +86,7 @@ opcodes! {
 impl Opcode {
     /// Whether the kernel waits for an answer.
     pub(crate) const fn is_answered(self) -> bool {
-        !matches!(
-            self,
-            Self::Forget | Self::BatchForget | Self::Interrupt | Self::NotifyReply
-        )
+        !matches!(self, Self::Forget | Self::BatchForget | Self::Interrupt | Self::NotifyReply)
     }
 }
 

@@ -67,11 +67,7 @@ impl From<&StatxIn> for StatxRequest {
 
 impl From<Timestamp> for StatxTime {
     fn from(time: Timestamp) -> Self {
-        Self {
-            seconds: time.seconds,
-            nanoseconds: time.nanoseconds,
-            reserved: 0,
-        }
+        Self { seconds: time.seconds, nanoseconds: time.nanoseconds, reserved: 0 }
     }
 }
 

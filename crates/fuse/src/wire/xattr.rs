@@ -40,9 +40,6 @@ impl SetxattrIn {
             libc::XATTR_REPLACE => SetXattrMode::Replace,
             _ => return None,
         };
-        Some(SetXattrOptions {
-            mode,
-            acl_kill_sgid: self.setxattr_flags & ACL_KILL_SGID != 0,
-        })
+        Some(SetXattrOptions { mode, acl_kill_sgid: self.setxattr_flags & ACL_KILL_SGID != 0 })
     }
 }

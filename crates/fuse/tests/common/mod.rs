@@ -13,10 +13,7 @@ use tempfile::TempDir;
 /// The transports that work here. io_uring is left out, with the reason, only where the kernel does not have it.
 pub(crate) fn transports() -> Vec<Transport> {
     if let Err(error) = uring::enable() {
-        println!(
-            "skipping io_uring: it is {:?} and cannot be turned on: {error}",
-            uring::status()
-        );
+        println!("skipping io_uring: it is {:?} and cannot be turned on: {error}", uring::status());
         return vec![Transport::Device];
     }
     vec![Transport::Device, Transport::Uring]
@@ -31,23 +28,13 @@ pub(crate) struct Mounted {
 impl Mounted {
     /// Mounts for root alone.
     pub(crate) fn new(filesystem: Arc<dyn Filesystem>, transport: Transport) -> Self {
-        Self::with(
-            filesystem,
-            &MountOptions::default(),
-            &SessionConfig {
-                transport,
-                ..SessionConfig::default()
-            },
-        )
+        Self::with(filesystem, &MountOptions::default(), &SessionConfig { transport, ..SessionConfig::default() })
     }
 
     pub(crate) fn with(filesystem: Arc<dyn Filesystem>, options: &MountOptions, config: &SessionConfig) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let session = Session::mount(filesystem, directory.path(), options, config).expect("mounted");
-        assert_eq!(
-            session.capabilities().transport.is_uring(),
-            config.transport == Transport::Uring
-        );
+        assert_eq!(session.capabilities().transport.is_uring(), config.transport == Transport::Uring);
         Self { session, directory }
     }
 

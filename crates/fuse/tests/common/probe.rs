@@ -34,18 +34,8 @@ pub(crate) struct Probe {
 const VALID: Duration = Duration::from_secs(3600);
 
 fn attr(node: u64) -> Attr {
-    let (mode, size) = if node == ROOT {
-        (libc::S_IFDIR | 0o755, 0)
-    } else {
-        (libc::S_IFREG | 0o644, SIZE)
-    };
-    Attr {
-        ino: node,
-        mode,
-        size,
-        nlink: 1,
-        ..Attr::default()
-    }
+    let (mode, size) = if node == ROOT { (libc::S_IFDIR | 0o755, 0) } else { (libc::S_IFREG | 0o644, SIZE) };
+    Attr { ino: node, mode, size, nlink: 1, ..Attr::default() }
 }
 
 impl Probe {
@@ -67,35 +57,19 @@ impl Filesystem for Probe {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let found = NAMES.iter().find(|(_, known)| parent == ROOT && *known == name);
         let &(node, _) = found.ok_or(Errno::ENOENT)?;
-        Ok(Entry {
-            node,
-            attr: attr(node),
-            attr_valid: VALID,
-            entry_valid: VALID,
-            generation: 0,
-        })
+        Ok(Entry { node, attr: attr(node), attr_valid: VALID, entry_valid: VALID, generation: 0 })
     }
 
     fn getattr(&self, _: &Request, node: u64, _: Option<u64>) -> Result<CachedAttr, Errno> {
-        Ok(CachedAttr {
-            attr: attr(node),
-            attr_valid: VALID,
-        })
+        Ok(CachedAttr { attr: attr(node), attr_valid: VALID })
     }
 
     fn setattr(&self, _: &Request, node: u64, _: &SetAttr) -> Result<CachedAttr, Errno> {
-        Ok(CachedAttr {
-            attr: attr(node),
-            attr_valid: VALID,
-        })
+        Ok(CachedAttr { attr: attr(node), attr_valid: VALID })
     }
 
     fn open(&self, _: &Request, node: u64, _: OpenFlags) -> Result<Opened, Errno> {
-        let flags = if node == PLAIN {
-            OpenedFlags::KEEP_CACHE
-        } else {
-            OpenedFlags::DIRECT_IO
-        };
+        let flags = if node == PLAIN { OpenedFlags::KEEP_CACHE } else { OpenedFlags::DIRECT_IO };
         Ok(Opened { handle: node, flags })
     }
 
