@@ -28,10 +28,7 @@ const LINKED_CONTEXT: &str = "Pantala 2026-11 block with links";
 impl Block {
     /// A block without links.
     pub fn data(body: Bytes) -> Self {
-        Self {
-            links: Vec::new(),
-            body,
-        }
+        Self { links: Vec::new(), body }
     }
 
     /// The block's name: BLAKE3 of the body for a block without links; otherwise BLAKE3 in key-derivation mode

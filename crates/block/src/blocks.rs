@@ -44,11 +44,7 @@ impl MemoryBlocks {
 
 impl Blocks for MemoryBlocks {
     fn get(&self, name: &Name) -> Result<Block> {
-        self.blocks
-            .read()
-            .get(name)
-            .cloned()
-            .ok_or(Error::Missing { name: *name })
+        self.blocks.read().get(name).cloned().ok_or(Error::Missing { name: *name })
     }
 
     fn put(&self, block: &Block) -> Result<Name> {

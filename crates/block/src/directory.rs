@@ -75,10 +75,7 @@ fn survey(path: &Path) -> Result<Survey> {
 }
 
 fn not_a_store(path: &Path, why: &str) -> Error {
-    Error::NotAStore {
-        path: path.display().to_string(),
-        why: why.to_owned(),
-    }
+    Error::NotAStore { path: path.display().to_string(), why: why.to_owned() }
 }
 
 /// The exclusive use of a directory, until it is dropped.
@@ -91,23 +88,14 @@ impl DirectoryLock {
     fn take(path: &Path) -> Result<Self> {
         let lock = path.join(LOCK_FILE);
         let failed = |source| Error::disk("lock", &lock.display().to_string(), source);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock)
-            .map_err(failed)?;
+        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => {
-                return Err(Error::Locked {
-                    path: path.display().to_string(),
-                });
+                return Err(Error::Locked { path: path.display().to_string() });
             }
             result => result.map_err(|errno| failed(errno.into()))?,
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(failed)?;
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
         Ok(Self { _file: file })
     }
 }

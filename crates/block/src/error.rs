@@ -88,11 +88,7 @@ impl Error {
     pub(crate) fn disk(operation: &'static str, path: &str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
-            _ => Self::Disk {
-                operation,
-                path: path.to_owned(),
-                source: Arc::new(source),
-            },
+            _ => Self::Disk { operation, path: path.to_owned(), source: Arc::new(source) },
         }
     }
 }

@@ -38,12 +38,8 @@ impl Content {
     pub(crate) fn unpack(header: &FrameHeader, payload: Bytes) -> Result<Self, Fault> {
         header.verify(&payload)?;
         let links_bytes = header.link_count as usize * Name::BYTES;
-        let links = <[Name]>::ref_from_bytes(&payload[..links_bytes])
-            .map_err(|_| Fault::Payload)?
-            .to_vec();
-        let body = header
-            .codec
-            .decompress(payload.slice(links_bytes..), header.body_bytes as usize)?;
+        let links = <[Name]>::ref_from_bytes(&payload[..links_bytes]).map_err(|_| Fault::Payload)?.to_vec();
+        let body = header.codec.decompress(payload.slice(links_bytes..), header.body_bytes as usize)?;
         Ok(Self { links, body })
     }
 }

@@ -12,10 +12,7 @@ const PAYLOAD_CHECKSUM_OFFSET: usize = 20;
 /// Decodes bytes as a frame, as a superblock and as a segment header.
 #[doc(hidden)]
 pub fn fuzz_frame(bytes: &[u8]) {
-    let salt = Salt {
-        store: StoreId::from_bytes([0; 16]),
-        position: Position::new(1, 64),
-    };
+    let salt = Salt { store: StoreId::from_bytes([0; 16]), position: Position::new(1, 64) };
     let _ = SegmentHeader::decode(bytes, 1, "");
     let _ = superblock::decode(bytes, "");
     let _ = FrameHeader::decode(bytes, salt);

@@ -30,9 +30,7 @@ pub(crate) enum Survey {
 
 /// Looks what lies on a disk, and changes nothing.
 pub(crate) fn survey(disk: &dyn Disk) -> Result<Survey> {
-    let names = disk
-        .list("")
-        .map_err(|source| Error::disk("list", &disk.place(), source))?;
+    let names = disk.list("").map_err(|source| Error::disk("list", &disk.place(), source))?;
     if let Some(store) = store_of(disk, &names)? {
         return Ok(Survey::Store(store));
     }
@@ -61,11 +59,7 @@ fn store_of(disk: &dyn Disk, names: &[String]) -> Result<Option<StoreId>> {
     {
         return Ok(Some(store));
     }
-    if names.iter().any(|name| name == SEGMENTS_FOLDER) {
-        store_of_segments(disk)
-    } else {
-        Ok(None)
-    }
+    if names.iter().any(|name| name == SEGMENTS_FOLDER) { store_of_segments(disk) } else { Ok(None) }
 }
 
 fn store_of_segments(disk: &dyn Disk) -> Result<Option<StoreId>> {
@@ -80,11 +74,7 @@ fn store_of_segments(disk: &dyn Disk) -> Result<Option<StoreId>> {
 fn survey_without_superblock(disk: &dyn Disk) -> Result<Survey> {
     let holds_segments = disk.list(SEGMENTS_FOLDER).is_ok_and(|names| !names.is_empty());
     let why = "it has segments, but neither a superblock nor a segment header is readable";
-    Ok(if holds_segments {
-        Survey::Other(why.to_owned())
-    } else {
-        Survey::Empty
-    })
+    Ok(if holds_segments { Survey::Other(why.to_owned()) } else { Survey::Empty })
 }
 
 fn read_superblock(disk: &dyn Disk) -> Result<Option<StoreId>> {
@@ -92,11 +82,7 @@ fn read_superblock(disk: &dyn Disk) -> Result<Option<StoreId>> {
     match disk.open(SUPERBLOCK_FILE).and_then(|file| file.read_at(&mut bytes, 0)) {
         Ok(length) => superblock::decode(&bytes[..length], &disk.place()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::disk(
-            "read",
-            &format!("{}/{SUPERBLOCK_FILE}", disk.place()),
-            error,
-        )),
+        Err(error) => Err(Error::disk("read", &format!("{}/{SUPERBLOCK_FILE}", disk.place()), error)),
     }
 }
 

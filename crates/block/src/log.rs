@@ -50,24 +50,14 @@ impl Log {
     ) -> Self {
         let state = Mutex::new(State::new(head, durable, next_number));
         let (changed, writes, syncs) = Default::default();
-        Self {
-            segments,
-            segment_bytes,
-            state,
-            changed,
-            writes,
-            syncs,
-        }
+        Self { segments, segment_bytes, state, changed, writes, syncs }
     }
 
     /// Writes a frame and returns where, and the head behind it. `written` is called when the frame can be read but no sync
     /// has counted it yet: whoever it tells of the frame knows of it before it can become durable.
     pub(crate) fn append(&self, draft: &Draft<'_>, written: impl FnOnce(Position)) -> Result<(Position, Mark)> {
         let place = self.reserve(draft.frame_bytes())?;
-        let salt = Salt {
-            store: self.segments.store(),
-            position: place.position,
-        };
+        let salt = Salt { store: self.segments.store(), position: place.position };
         if let Err(error) = draft.write(place.file.file(), salt, place.durable) {
             return Err(self.fail(Error::disk("write", &place.file.path, error), Some(place.position)));
         }

@@ -16,11 +16,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self {
-            segment_bytes: SEGMENT_BYTES_DEFAULT,
-            compression: Compression::default(),
-            id: None,
-        }
+        Self { segment_bytes: SEGMENT_BYTES_DEFAULT, compression: Compression::default(), id: None }
     }
 }
 

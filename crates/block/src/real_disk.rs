@@ -24,11 +24,7 @@ impl RealDisk {
     }
 
     fn path(&self, path: &str) -> PathBuf {
-        if path.is_empty() {
-            self.root.clone()
-        } else {
-            self.root.join(path)
-        }
+        if path.is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 }
 
@@ -51,9 +47,7 @@ impl Disk for RealDisk {
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(self.path(folder))?;
-        entries
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect()
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
     }
 
     fn create_folder(&self, path: &str) -> io::Result<()> {
@@ -74,10 +68,7 @@ impl Disk for RealDisk {
 
     fn space(&self) -> io::Result<Space> {
         let space = statvfs(&self.root)?;
-        Ok(Space {
-            total_bytes: space.f_blocks * space.f_frsize,
-            free_bytes: space.f_bavail * space.f_frsize,
-        })
+        Ok(Space { total_bytes: space.f_blocks * space.f_frsize, free_bytes: space.f_bavail * space.f_frsize })
     }
 
     fn place(&self) -> String {
@@ -171,16 +162,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let disk = RealDisk::new(folder.path());
         let file = disk.create("a", 4096).expect("space");
-        file.write_at(&[IoSlice::new(b""), IoSlice::new(b"one"), IoSlice::new(b"two")], 10)
-            .expect("writable");
+        file.write_at(&[IoSlice::new(b""), IoSlice::new(b"one"), IoSlice::new(b"two")], 10).expect("writable");
         let mut bytes = [1; 8];
         assert_eq!(file.read_at(&mut bytes, 9).expect("readable"), 8);
         assert_eq!(&bytes, b"\0onetwo\0");
         assert_eq!(file.length().expect("a length"), 4096);
-        assert_eq!(
-            disk.create("a", 1).err().map(|error| error.kind()),
-            Some(io::ErrorKind::AlreadyExists)
-        );
+        assert_eq!(disk.create("a", 1).err().map(|error| error.kind()), Some(io::ErrorKind::AlreadyExists));
     }
 
     #[test]

@@ -40,13 +40,10 @@ pub(crate) fn recover(
     segments.sync_names()?;
     let mut walk = Walk::new(&segments, index, indexed, progress)?;
     let fault = walk.run()?;
-    rest::check_nothing_durable_above(&segments, walk.headers(), walk.position(), fault)?;
+    let is_blank = rest::check(&segments, walk.headers(), walk.position(), fault)?;
     walk.commit()?;
-    let end = Mark {
-        position: walk.position(),
-        log_bytes: walk.log_bytes(),
-    };
-    let log = go_on(&segments, options.segment_bytes, end, walk.strangers())?;
+    let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
+    let log = go_on(&segments, options.segment_bytes, end, is_blank, walk.strangers())?;
     let indexed = own_state(index, &segments)?;
     Ok(Recovered { log, indexed })
 }
@@ -59,57 +56,44 @@ fn own_state(index: &dyn Index, segments: &Segments) -> Result<IndexState> {
         return Ok(state);
     }
     index.reset(segments.store())?;
-    index.state()?.ok_or_else(|| Error::Corrupt {
-        what: "the index has no state after it was reset".to_owned(),
-    })
+    index.state()?.ok_or_else(|| Error::Corrupt { what: "the index has no state after it was reset".to_owned() })
 }
 
-/// A log that goes on at its end. `strangers` are segments that a crash cut off from it.
-fn go_on(segments: &Arc<Segments>, segment_bytes: u64, end: Mark, strangers: Vec<u32>) -> Result<Log> {
+/// A log that goes on at its end. `is_blank` says that nothing was written behind it, `strangers` are segments that a crash cut
+/// off from it.
+fn go_on(segments: &Arc<Segments>, segment_bytes: u64, end: Mark, is_blank: bool, strangers: Vec<u32>) -> Result<Log> {
     let next_number = segments.numbers_from(0).last().map_or(1, |last| last + 1);
-    let is_alone = segments.numbers_from(end.position.segment() + 1).is_empty();
     remove_all(segments, &strangers)?;
     if end.position == Position::START {
         let head = Head::in_new_segment(segments, segment_bytes, 0, next_number, &end, end.position)?;
         return Ok(Log::new(segments.clone(), segment_bytes, head, end, next_number + 1));
     }
-    let head = old_head(segments, end, is_alone)?;
+    let head = if is_blank { blank_head(segments, end)? } else { full_head(segments, end)? };
     Ok(Log::new(segments.clone(), segment_bytes, head, end, next_number))
 }
 
-/// The last segment as the head. Where nothing was ever written behind the log's end, the segment is filled further;
-/// otherwise it counts as full and the first append opens another, which needs no space now.
-fn old_head(segments: &Segments, end: Mark, is_alone: bool) -> Result<Head> {
-    let Mark { position, .. } = end;
-    let file = segments.open(position.segment())?;
-    if is_alone && rest::is_blank(&file, position.offset())? {
-        let length = file.length()?.min(u32::MAX as u64) as u32;
-        return Ok(Head {
-            file,
-            mark: end,
-            end: length,
-            is_new: false,
-        });
-    }
-    if let Err(error) = file.truncate(position.offset() as u64) {
+/// The last segment, to be filled further.
+fn blank_head(segments: &Segments, mark: Mark) -> Result<Head> {
+    let file = segments.open(mark.position.segment())?;
+    let end = file.length()?.min(u32::MAX as u64) as u32;
+    Ok(Head { file, mark, end, is_new: false })
+}
+
+/// The last segment, taken as full: the first append opens another, so opening the store needs no space.
+fn full_head(segments: &Segments, mark: Mark) -> Result<Head> {
+    let file = segments.open(mark.position.segment())?;
+    let end = mark.position.offset();
+    if let Err(error) = file.truncate(end as u64) {
         tracing::warn!(%error, "the space behind the log's end stays reserved");
     }
-    Ok(Head {
-        file,
-        mark: end,
-        end: position.offset(),
-        is_new: false,
-    })
+    Ok(Head { file, mark, end, is_new: false })
 }
 
 fn remove_all(segments: &Segments, numbers: &[u32]) -> Result<()> {
     if numbers.is_empty() {
         return Ok(());
     }
-    tracing::info!(
-        ?numbers,
-        "removing segments that were begun before a crash and never became part of the log"
-    );
+    tracing::info!(?numbers, "removing segments that were begun before a crash and never became part of the log");
     numbers.iter().try_for_each(|number| segments.remove(*number))?;
     segments.sync_names()
 }

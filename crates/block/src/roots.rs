@@ -17,12 +17,7 @@ struct Known {
 impl Roots {
     /// The roots that the index knows.
     pub(crate) fn new(indexed: impl IntoIterator<Item = (u64, Position)>) -> Self {
-        Self {
-            known: Mutex::new(Known {
-                newest: indexed.into_iter().collect(),
-                unindexed: BTreeMap::new(),
-            }),
-        }
+        Self { known: Mutex::new(Known { newest: indexed.into_iter().collect(), unindexed: BTreeMap::new() }) }
     }
 
     /// Takes note of a root that was written. Writers may come in another order than the log's.
@@ -46,11 +41,7 @@ impl Roots {
     /// The roots below a position that the index does not know, in log order.
     pub(crate) fn unindexed_below(&self, position: Position) -> Vec<(u64, Position)> {
         let known = self.known.lock();
-        known
-            .unindexed
-            .range(..position)
-            .map(|(position, stream)| (*stream, *position))
-            .collect()
+        known.unindexed.range(..position).map(|(position, stream)| (*stream, *position)).collect()
     }
 
     /// The index knows the roots below a position now.

@@ -21,13 +21,7 @@ pub(crate) struct Scan {
 impl Scan {
     /// A walk from the frame at `from` to the offset `end`, which reads `window_bytes` at once.
     pub(crate) fn new(file: Arc<SegmentFile>, store: StoreId, from: Position, end: u32, window_bytes: usize) -> Self {
-        Self {
-            file,
-            store,
-            offset: from.offset(),
-            end,
-            window: Window::new(window_bytes),
-        }
+        Self { file, store, offset: from.offset(), end, window: Window::new(window_bytes) }
     }
 
     /// Where the walk is.
@@ -42,10 +36,7 @@ impl Scan {
 
     /// The header of the frame that the walk is at.
     pub(crate) fn header(&mut self) -> Found<FrameHeader> {
-        let salt = Salt {
-            store: self.store,
-            position: self.position(),
-        };
+        let salt = Salt { store: self.store, position: self.position() };
         let bytes = self.window.read(&self.file, self.offset, FRAME_HEADER_BYTES)?;
         Ok(FrameHeader::decode(bytes, salt).and_then(|header| self.fit(header)))
     }
@@ -78,17 +69,13 @@ pub(crate) struct Window {
 impl Window {
     /// An empty window that reads at least so much at once.
     pub(crate) fn new(bytes_min: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            offset: 0,
-            bytes_min,
-        }
+        Self { bytes: Vec::new(), offset: 0, bytes_min }
     }
 
     /// Bytes of a file; fewer than asked for only at its end.
     pub(crate) fn read(&mut self, file: &SegmentFile, offset: u32, bytes: usize) -> Result<&[u8]> {
         if self.rest(offset).is_none_or(|rest| rest.len() < bytes) {
-            self.bytes = file.read(offset as u64, bytes.max(self.bytes_min))?;
+            file.read_into(&mut self.bytes, offset as u64, bytes.max(self.bytes_min))?;
             self.offset = offset;
         }
         let rest = self.rest(offset).unwrap_or_default();

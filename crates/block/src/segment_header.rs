@@ -56,9 +56,7 @@ impl SegmentHeader {
             reserved: [0; 12],
             checksum: 0.into(),
         };
-        raw.checksum = salt(self.store, self.number)
-            .checksum(&raw.as_bytes()[..CHECKED_BYTES])
-            .into();
+        raw.checksum = salt(self.store, self.number).checksum(&raw.as_bytes()[..CHECKED_BYTES]).into();
         bytes_of(&raw)
     }
 
@@ -89,10 +87,7 @@ impl SegmentHeader {
 }
 
 fn salt(store: StoreId, number: u32) -> Salt {
-    Salt {
-        store,
-        position: Position::new(number, 0),
-    }
+    Salt { store, position: Position::new(number, 0) }
 }
 
 fn bytes_of(raw: &RawSegmentHeader) -> [u8; SEGMENT_HEADER_BYTES] {
@@ -107,28 +102,17 @@ mod tests {
 
     fn header() -> SegmentHeader {
         let store = StoreId::from_bytes([3; 16]);
-        SegmentHeader {
-            store,
-            number: 7,
-            follows: Position::new(6, 640),
-            durable: Position::new(5, 64),
-        }
+        SegmentHeader { store, number: 7, follows: Position::new(6, 640), durable: Position::new(5, 64) }
     }
 
     #[test]
     fn a_segment_header_decodes_to_what_was_encoded() {
-        assert_eq!(
-            SegmentHeader::decode(&header().encode(), 7, "").expect("this version"),
-            Some(header())
-        );
+        assert_eq!(SegmentHeader::decode(&header().encode(), 7, "").expect("this version"), Some(header()));
     }
 
     #[test]
     fn a_segment_under_another_number_is_not_taken() {
-        assert_eq!(
-            SegmentHeader::decode(&header().encode(), 8, "").expect("this version"),
-            None
-        );
+        assert_eq!(SegmentHeader::decode(&header().encode(), 8, "").expect("this version"), None);
     }
 
     #[test]
@@ -136,11 +120,7 @@ mod tests {
         for position in 0..SEGMENT_HEADER_BYTES {
             let mut bytes = header().encode();
             bytes[position] ^= 1;
-            assert_eq!(
-                SegmentHeader::decode(&bytes, 7, "").expect("no version"),
-                None,
-                "byte {position}"
-            );
+            assert_eq!(SegmentHeader::decode(&bytes, 7, "").expect("no version"), None, "byte {position}");
         }
     }
 }

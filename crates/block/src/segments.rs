@@ -33,12 +33,7 @@ impl Segments {
     /// The segments that lie on a disk.
     pub(crate) fn new(disk: Arc<dyn Disk>, store: StoreId) -> Result<Self> {
         let numbers = RwLock::new(list(&*disk)?);
-        Ok(Self {
-            disk,
-            store,
-            numbers,
-            files: Cache::new(SEGMENT_FILES_OPEN_MAX),
-        })
+        Ok(Self { disk, store, numbers, files: Cache::new(SEGMENT_FILES_OPEN_MAX) })
     }
 
     /// The store's identity.
@@ -70,9 +65,9 @@ impl Segments {
         let path = self.path(number);
         match self.disk.open(&file_name(number)) {
             Ok(file) => Ok(Arc::new(SegmentFile::new(number, path, file))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::Corrupt {
-                what: format!("{path} is missing"),
-            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Error::Corrupt { what: format!("{path} is missing") })
+            }
             Err(error) => Err(Error::disk("open", &path, error)),
         }
     }
@@ -83,9 +78,7 @@ impl Segments {
         let bytes = file.read(0, SEGMENT_HEADER_BYTES)?;
         let header = SegmentHeader::decode(&bytes, number, &self.disk.place())?;
         if header.is_some_and(|header| header.store != self.store) {
-            return Err(Error::Corrupt {
-                what: format!("{} belongs to another store", file.path),
-            });
+            return Err(Error::Corrupt { what: format!("{} belongs to another store", file.path) });
         }
         Ok(header)
     }
@@ -106,33 +99,22 @@ impl Segments {
     pub(crate) fn remove(&self, number: u32) -> Result<()> {
         self.numbers.write().remove(&number);
         self.files.remove(&number);
-        self.disk
-            .remove(&file_name(number))
-            .map_err(|source| Error::disk("remove", &self.path(number), source))
+        self.disk.remove(&file_name(number)).map_err(|source| Error::disk("remove", &self.path(number), source))
     }
 
     /// Makes the names of new and removed segments durable.
     pub(crate) fn sync_names(&self) -> Result<()> {
-        self.disk
-            .sync_folder(SEGMENTS_FOLDER)
-            .map_err(|source| Error::disk("sync", &self.folder(), source))
+        self.disk.sync_folder(SEGMENTS_FOLDER).map_err(|source| Error::disk("sync", &self.folder(), source))
     }
 
     /// The frame at a location: its header and its payload, not yet compared with its checksum.
     pub(crate) fn read(&self, location: Location) -> Result<(FrameHeader, Bytes)> {
-        let Location {
-            position,
-            payload_bytes,
-        } = location;
+        let Location { position, payload_bytes } = location;
         let file = self.open(position.segment())?;
         let bytes = file.read(position.offset() as u64, FRAME_HEADER_BYTES + payload_bytes as usize)?;
-        let salt = Salt {
-            store: self.store,
-            position,
-        };
-        let header = FrameHeader::decode(&bytes, salt).map_err(|fault| Error::Corrupt {
-            what: format!("{} at {}: {fault}", file.path, position.offset()),
-        })?;
+        let salt = Salt { store: self.store, position };
+        let header = FrameHeader::decode(&bytes, salt)
+            .map_err(|fault| Error::Corrupt { what: format!("{} at {}: {fault}", file.path, position.offset()) })?;
         Ok((header, Bytes::from(bytes).slice(FRAME_HEADER_BYTES..)))
     }
 
@@ -150,11 +132,7 @@ pub(crate) fn list(disk: &dyn Disk) -> Result<BTreeSet<u32>> {
     match disk.list(SEGMENTS_FOLDER) {
         Ok(names) => Ok(names.iter().filter_map(|name| number_of(name)).collect()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(error) => Err(Error::disk(
-            "list",
-            &format!("{}/{SEGMENTS_FOLDER}", disk.place()),
-            error,
-        )),
+        Err(error) => Err(Error::disk("list", &format!("{}/{SEGMENTS_FOLDER}", disk.place()), error)),
     }
 }
 
@@ -166,10 +144,7 @@ fn file_name(number: u32) -> String {
 pub(crate) fn read_header(disk: &dyn Disk, number: u32) -> Result<Option<SegmentHeader>> {
     let failed = |source| Error::disk("read", &format!("{}/{}", disk.place(), file_name(number)), source);
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
-    let length = disk
-        .open(&file_name(number))
-        .and_then(|file| file.read_at(&mut bytes, 0))
-        .map_err(failed)?;
+    let length = disk.open(&file_name(number)).and_then(|file| file.read_at(&mut bytes, 0)).map_err(failed)?;
     SegmentHeader::decode(&bytes[..length], number, &disk.place())
 }
 
@@ -185,13 +160,7 @@ mod tests {
     #[test]
     fn only_names_that_a_store_gives_count_as_segments() {
         assert_eq!(number_of("0000000012.segment"), Some(12));
-        for name in [
-            "12.segment",
-            "0000000000.segment",
-            "0000000012.segment.old",
-            "x",
-            "+000000012.segment",
-        ] {
+        for name in ["12.segment", "0000000000.segment", "0000000012.segment.old", "x", "+000000012.segment"] {
             assert_eq!(number_of(name), None, "{name}");
         }
     }

@@ -127,9 +127,7 @@ impl Store {
 
     /// Space of the disk.
     pub fn space(&self) -> Result<Space> {
-        self.disk
-            .space()
-            .map_err(|source| Error::disk("measure", &self.disk.place(), source))
+        self.disk.space().map_err(|source| Error::disk("measure", &self.disk.place(), source))
     }
 
     /// The store's identity.
@@ -162,10 +160,7 @@ impl Blocks for Store {
 }
 
 fn not_a_store(disk: &dyn Disk, why: &str) -> Error {
-    Error::NotAStore {
-        path: disk.place(),
-        why: why.to_owned(),
-    }
+    Error::NotAStore { path: disk.place(), why: why.to_owned() }
 }
 
 fn random_id() -> Result<StoreId> {

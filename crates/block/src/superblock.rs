@@ -57,11 +57,7 @@ pub(crate) fn decode(bytes: &[u8], place: &str) -> Result<Option<StoreId>> {
 /// Refuses formats that are newer than this program.
 pub(crate) fn check_version(found: u32, place: &str) -> Result<()> {
     if found > FORMAT_VERSION {
-        return Err(Error::NewerVersion {
-            path: place.to_owned(),
-            found,
-            supported: FORMAT_VERSION,
-        });
+        return Err(Error::NewerVersion { path: place.to_owned(), found, supported: FORMAT_VERSION });
     }
     Ok(())
 }
@@ -97,13 +93,6 @@ mod tests {
         bytes[8] = 2;
         let sum = checksum(&[&bytes[..CHECKED_BYTES]]).to_le_bytes();
         bytes[CHECKED_BYTES..].copy_from_slice(&sum);
-        assert!(matches!(
-            decode(&bytes, "here"),
-            Err(Error::NewerVersion {
-                found: 2,
-                supported: 1,
-                ..
-            })
-        ));
+        assert!(matches!(decode(&bytes, "here"), Err(Error::NewerVersion { found: 2, supported: 1, .. })));
     }
 }

@@ -8,10 +8,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 fn options() -> StoreOptions {
-    StoreOptions {
-        segment_bytes: 1 << 20,
-        ..StoreOptions::default()
-    }
+    StoreOptions { segment_bytes: 1 << 20, ..StoreOptions::default() }
 }
 
 fn create(path: &Path) -> Store {
@@ -40,14 +37,7 @@ fn filled(path: &Path) {
             store.flush_index().unwrap();
         }
     }
-    store
-        .append(&Record {
-            kind: RecordKind::Root,
-            stream: 5,
-            links: Vec::new(),
-            body: "state".into(),
-        })
-        .unwrap();
+    store.append(&Record { kind: RecordKind::Root, stream: 5, links: Vec::new(), body: "state".into() }).unwrap();
     store.sync().unwrap();
 }
 
@@ -60,9 +50,7 @@ fn assert_filled(store: &Store) {
 }
 
 fn names(path: &Path) -> Vec<String> {
-    let names = fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
     names
@@ -117,10 +105,7 @@ fn a_path_that_is_a_file_is_named_in_the_error() {
     let path = folder.path().join("file");
     fs::write(&path, "text").unwrap();
     let error = Store::open_directory(&path, options(), OpenMode::Create).err().unwrap();
-    assert!(
-        matches!(&error, Error::Disk { path: named, .. } if *named == path.display().to_string()),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Disk { path: named, .. } if *named == path.display().to_string()), "{error}");
 }
 
 #[test]
@@ -186,11 +171,7 @@ fn a_store_survives_that_its_process_ends_without_closing_it() {
     fs::create_dir_all(copy.join("segments")).unwrap();
     fs::copy(folder.path().join("store"), copy.join("store")).unwrap();
     for name in names(&folder.path().join("segments")) {
-        fs::copy(
-            folder.path().join("segments").join(&name),
-            copy.join("segments").join(&name),
-        )
-        .unwrap();
+        fs::copy(folder.path().join("segments").join(&name), copy.join("segments").join(&name)).unwrap();
     }
     assert_eq!(reopen(&copy).unwrap().get(&block.name()).unwrap(), block);
 }

@@ -76,13 +76,9 @@ mod tests {
 
     #[test]
     fn bodies_without_gain_stay_raw() {
-        let body: Vec<u8> = (0..40_000_u32)
-            .flat_map(|seed| blake3::hash(&seed.to_le_bytes()).as_bytes()[..4].to_vec())
-            .collect();
-        assert_eq!(
-            Codec::compress(&body, Compression::Lz4),
-            (Codec::Raw, Cow::Borrowed(&body[..]))
-        );
+        let body: Vec<u8> =
+            (0..40_000_u32).flat_map(|seed| blake3::hash(&seed.to_le_bytes()).as_bytes()[..4].to_vec()).collect();
+        assert_eq!(Codec::compress(&body, Compression::Lz4), (Codec::Raw, Cow::Borrowed(&body[..])));
         assert_eq!(Codec::compress(&[], Compression::Lz4).0, Codec::Raw);
     }
 

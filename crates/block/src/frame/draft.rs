@@ -29,11 +29,7 @@ impl<'a> Draft<'a> {
 
     /// A frame for a record.
     pub(crate) fn record(record: &'a Record, compression: Compression) -> Result<Self> {
-        let subject = Subject::Record {
-            kind: record.kind,
-            stream: record.stream,
-            durable: Position::START,
-        };
+        let subject = Subject::Record { kind: record.kind, stream: record.stream, durable: Position::START };
         Self::new(subject, &record.links, &record.body, compression)
     }
 
@@ -48,11 +44,7 @@ impl<'a> Draft<'a> {
             link_count: links.len() as u32,
             payload_checksum: checksum(&[links.as_bytes(), &stored]),
         };
-        Ok(Self {
-            header,
-            links,
-            body: stored,
-        })
+        Ok(Self { header, links, body: stored })
     }
 
     /// The header, but for what is known only when the frame is written.
@@ -81,26 +73,19 @@ impl<'a> Draft<'a> {
     fn header_at(&self, durable: Position) -> FrameHeader {
         match self.header.subject {
             Subject::Block(_) => self.header,
-            Subject::Record { kind, stream, .. } => FrameHeader {
-                subject: Subject::Record { kind, stream, durable },
-                ..self.header
-            },
+            Subject::Record { kind, stream, .. } => {
+                FrameHeader { subject: Subject::Record { kind, stream, durable }, ..self.header }
+            }
         }
     }
 }
 
 fn check_limits(links: &[Name], body: &[u8]) -> Result<()> {
     if body.len() > BODY_BYTES_MAX {
-        return Err(Error::TooLarge {
-            what: "the body of a block in bytes",
-            limit: BODY_BYTES_MAX as u64,
-        });
+        return Err(Error::TooLarge { what: "the body of a block in bytes", limit: BODY_BYTES_MAX as u64 });
     }
     if links.len() > LINKS_MAX {
-        return Err(Error::TooLarge {
-            what: "the number of links of a block",
-            limit: LINKS_MAX as u64,
-        });
+        return Err(Error::TooLarge { what: "the number of links of a block", limit: LINKS_MAX as u64 });
     }
     Ok(())
 }

@@ -173,11 +173,7 @@ fn encode_subject(subject: &Subject) -> (u8, [u8; 32]) {
                 RecordKind::Intent => KIND_INTENT,
                 RecordKind::Root => KIND_ROOT,
             };
-            let raw = RawRecord {
-                stream: stream.into(),
-                durable: durable.to_u64().into(),
-                reserved: [0; 16],
-            };
+            let raw = RawRecord { stream: stream.into(), durable: durable.to_u64().into(), reserved: [0; 16] };
             (kind, bytes_of(&raw))
         }
     }
@@ -194,11 +190,7 @@ fn decode_subject(kind: u8, bytes: &[u8; 32]) -> Result<Subject, Fault> {
     if raw.reserved != [0; 16] {
         return Err(Fault::Unsupported("record field"));
     }
-    Ok(Subject::Record {
-        kind,
-        stream: raw.stream.get(),
-        durable: Position::from_u64(raw.durable.get()),
-    })
+    Ok(Subject::Record { kind, stream: raw.stream.get(), durable: Position::from_u64(raw.durable.get()) })
 }
 
 fn bytes_of<const BYTES: usize>(raw: &(impl IntoBytes + Immutable)) -> [u8; BYTES] {

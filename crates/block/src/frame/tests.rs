@@ -39,10 +39,7 @@ impl DiskFile for Paper {
 }
 
 fn salt() -> Salt {
-    Salt {
-        store: StoreId::from_bytes([7; 16]),
-        position: Position::new(3, 128),
-    }
+    Salt { store: StoreId::from_bytes([7; 16]), position: Position::new(3, 128) }
 }
 
 fn bytes_of(draft: &Draft<'_>) -> Vec<u8> {
@@ -66,30 +63,15 @@ fn decode(bytes: &[u8], salt: Salt) -> Result<(FrameHeader, Content), Fault> {
 }
 
 fn sample() -> Block {
-    Block {
-        links: vec![Name::from_bytes([1; 32]), Name::from_bytes([2; 32])],
-        body: vec![9; 500].into(),
-    }
+    Block { links: vec![Name::from_bytes([1; 32]), Name::from_bytes([2; 32])], body: vec![9; 500].into() }
 }
 
 #[test]
 fn a_record_comes_back_with_the_position_that_was_durable() {
-    let record = Record {
-        kind: RecordKind::Root,
-        stream: 77,
-        links: sample().links,
-        body: "state".into(),
-    };
+    let record = Record { kind: RecordKind::Root, stream: 77, links: sample().links, body: "state".into() };
     let (header, content) = decode(&bytes_of(&Draft::record(&record, Compression::Lz4).unwrap()), salt()).unwrap();
     let durable = Position::new(2, 64);
-    assert_eq!(
-        header.subject,
-        Subject::Record {
-            kind: RecordKind::Root,
-            stream: 77,
-            durable
-        }
-    );
+    assert_eq!(header.subject, Subject::Record { kind: RecordKind::Root, stream: 77, durable });
     assert_eq!((content.links, content.body), (record.links, record.body));
 }
 
@@ -109,14 +91,8 @@ fn every_flipped_bit_of_a_frame_is_noticed() {
 #[test]
 fn a_frame_at_another_place_or_of_another_store_is_none() {
     let bytes = block_bytes(&sample());
-    let elsewhere = Salt {
-        position: Position::new(3, 136),
-        ..salt()
-    };
-    let other_store = Salt {
-        store: StoreId::from_bytes([8; 16]),
-        ..salt()
-    };
+    let elsewhere = Salt { position: Position::new(3, 136), ..salt() };
+    let other_store = Salt { store: StoreId::from_bytes([8; 16]), ..salt() };
     assert_eq!(FrameHeader::decode(&bytes, elsewhere), Err(Fault::Header));
     assert_eq!(FrameHeader::decode(&bytes, other_store), Err(Fault::Header));
 }
@@ -128,10 +104,7 @@ fn a_frame_of_a_newer_version_is_named_as_such() {
         bytes[offset] = value;
         let sum = salt().checksum(&bytes[..CHECKED_BYTES]);
         bytes[CHECKED_BYTES..FRAME_HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
-        assert!(
-            matches!(FrameHeader::decode(&bytes, salt()), Err(Fault::Unsupported(_))),
-            "byte {offset}"
-        );
+        assert!(matches!(FrameHeader::decode(&bytes, salt()), Err(Fault::Unsupported(_))), "byte {offset}");
     }
 }
 

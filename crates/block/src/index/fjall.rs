@@ -78,13 +78,7 @@ impl FjallIndex {
         let blocks = database.keyspace("blocks", options)?;
         let roots = database.keyspace("roots", options)?;
         let state = database.keyspace("state", options)?;
-        Ok(Self {
-            path: path.display().to_string(),
-            database,
-            blocks,
-            roots,
-            state,
-        })
+        Ok(Self { path: path.display().to_string(), database, blocks, roots, state })
     }
 
     fn failed(&self, operation: &'static str) -> impl Fn(fjall::Error) -> Error + '_ {
@@ -92,9 +86,7 @@ impl FjallIndex {
     }
 
     fn damaged(&self) -> Error {
-        Error::Corrupt {
-            what: format!("the index {} holds a value of the wrong length", self.path),
-        }
+        Error::Corrupt { what: format!("the index {} holds a value of the wrong length", self.path) }
     }
 
     fn read_roots(&self) -> Result<Vec<(u64, Position)>> {
@@ -116,10 +108,7 @@ impl Index for FjallIndex {
         };
         let raw = RawLocation::read_from_bytes(&value).map_err(|_| self.damaged())?;
         let position = Position::from_u64(raw.position.get());
-        Ok(Some(Location {
-            position,
-            payload_bytes: raw.payload_bytes.get(),
-        }))
+        Ok(Some(Location { position, payload_bytes: raw.payload_bytes.get() }))
     }
 
     fn contains(&self, name: &Name) -> Result<bool> {
@@ -139,12 +128,7 @@ impl Index for FjallIndex {
         };
         let store = StoreId::from_bytes(raw.store);
         let watermark = Position::from_u64(raw.watermark.get());
-        Ok(Some(IndexState {
-            store,
-            watermark,
-            roots: self.read_roots()?,
-            totals,
-        }))
+        Ok(Some(IndexState { store, watermark, roots: self.read_roots()?, totals }))
     }
 
     fn apply(&self, update: &IndexUpdate) -> Result<()> {
@@ -158,37 +142,24 @@ impl Index for FjallIndex {
         for (stream, position) in &update.roots {
             batch.insert(&self.roots, stream.to_le_bytes(), position.to_u64().to_le_bytes());
         }
-        batch.insert(
-            &self.state,
-            STATE_KEY,
-            encode_state(store, update.watermark, &update.totals).as_bytes(),
-        );
+        batch.insert(&self.state, STATE_KEY, encode_state(store, update.watermark, &update.totals).as_bytes());
         batch.commit().map_err(self.failed("write"))
     }
 
     /// The state goes first and comes back last: a crash in between leaves an index that belongs to no store.
     fn reset(&self, store: StoreId) -> Result<()> {
         self.state.remove(STATE_KEY).map_err(self.failed("write"))?;
-        self.database
-            .persist(PersistMode::SyncData)
-            .map_err(self.failed("write"))?;
+        self.database.persist(PersistMode::SyncData).map_err(self.failed("write"))?;
         self.blocks.clear().map_err(self.failed("clear"))?;
         self.roots.clear().map_err(self.failed("clear"))?;
         let state = encode_state(store, Position::START, &Totals::default());
-        self.state
-            .insert(STATE_KEY, state.as_bytes())
-            .map_err(self.failed("write"))?;
-        self.database
-            .persist(PersistMode::SyncData)
-            .map_err(self.failed("write"))
+        self.state.insert(STATE_KEY, state.as_bytes()).map_err(self.failed("write"))?;
+        self.database.persist(PersistMode::SyncData).map_err(self.failed("write"))
     }
 }
 
 fn encode_location(location: &Location) -> RawLocation {
-    RawLocation {
-        position: location.position.to_u64().into(),
-        payload_bytes: location.payload_bytes.into(),
-    }
+    RawLocation { position: location.position.to_u64().into(), payload_bytes: location.payload_bytes.into() }
 }
 
 fn encode_state(store: StoreId, watermark: Position, totals: &Totals) -> RawState {
@@ -206,10 +177,9 @@ fn encode_state(store: StoreId, watermark: Position, totals: &Totals) -> RawStat
 fn is_damage(error: &fjall::Error) -> bool {
     use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => !matches!(
-            error.kind(),
-            PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull
-        ),
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            !matches!(error.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+        }
         fjall::Error::Locked => false,
         _ => true,
     }

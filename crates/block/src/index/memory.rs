@@ -24,9 +24,7 @@ struct Content {
 impl MemoryIndex {
     /// A copy that goes its own way from now on.
     pub fn snapshot(&self) -> Self {
-        Self {
-            content: Arc::new(RwLock::new(self.content.read().clone())),
-        }
+        Self { content: Arc::new(RwLock::new(self.content.read().clone())) }
     }
 }
 
@@ -40,11 +38,7 @@ impl Index for MemoryIndex {
         Ok(content.store.map(|store| IndexState {
             store,
             watermark: content.watermark,
-            roots: content
-                .roots
-                .iter()
-                .map(|(stream, position)| (*stream, *position))
-                .collect(),
+            roots: content.roots.iter().map(|(stream, position)| (*stream, *position)).collect(),
             totals: content.totals,
         }))
     }
@@ -59,10 +53,7 @@ impl Index for MemoryIndex {
     }
 
     fn reset(&self, store: StoreId) -> Result<()> {
-        *self.content.write() = Content {
-            store: Some(store),
-            ..Content::default()
-        };
+        *self.content.write() = Content { store: Some(store), ..Content::default() };
         Ok(())
     }
 }

@@ -41,25 +41,12 @@ impl Head {
         follows: &Mark,
         durable: Position,
     ) -> Result<Self> {
-        let header = SegmentHeader {
-            store: segments.store(),
-            number,
-            follows: follows.position,
-            durable,
-        };
+        let header = SegmentHeader { store: segments.store(), number, follows: follows.position, durable };
         let bytes_min = SEGMENT_HEADER_BYTES as u64 + frame_bytes as u64;
         let bytes = segment_bytes.clamp(bytes_min, SEGMENT_BYTES_MAX);
         let file = segments.create(&header, bytes)?;
-        let mark = Mark {
-            position: SegmentHeader::first_frame(number),
-            log_bytes: follows.log_bytes,
-        };
-        Ok(Self {
-            file,
-            mark,
-            end: bytes as u32,
-            is_new: true,
-        })
+        let mark = Mark { position: SegmentHeader::first_frame(number), log_bytes: follows.log_bytes };
+        Ok(Self { file, mark, end: bytes as u32, is_new: true })
     }
 
     /// Bytes left in the segment.
@@ -114,17 +101,9 @@ impl State {
 
     pub(super) fn reserve(&mut self, bytes: u32) -> Place {
         let position = self.head.mark.position;
-        self.head.mark = Mark {
-            position: position.after(bytes),
-            log_bytes: self.head.mark.log_bytes + bytes as u64,
-        };
+        self.head.mark = Mark { position: position.after(bytes), log_bytes: self.head.mark.log_bytes + bytes as u64 };
         self.in_flight.insert(position);
-        Place {
-            file: self.head.file.clone(),
-            head: self.head.mark,
-            position,
-            durable: self.durable.position,
-        }
+        Place { file: self.head.file.clone(), head: self.head.mark, position, durable: self.durable.position }
     }
 
     pub(super) fn is_writing_below(&self, position: Position) -> bool {

@@ -40,9 +40,7 @@ impl Log {
         while state.is_writing_below(round.goal.position) {
             self.changed.wait(state);
         }
-        let result = state
-            .check()
-            .and_then(|()| MutexGuard::unlocked(state, || self.run(&round)));
+        let result = state.check().and_then(|()| MutexGuard::unlocked(state, || self.run(&round)));
         state.is_syncing = false;
         if result.is_ok() {
             state.durable = round.goal;
@@ -61,11 +59,7 @@ impl Round {
     fn take(state: &mut State) -> Self {
         let mut files = std::mem::take(&mut state.filled);
         files.push(state.head.file.clone());
-        Self {
-            goal: state.head.mark,
-            files,
-            names: std::mem::take(&mut state.names_changed),
-        }
+        Self { goal: state.head.mark, files, names: std::mem::take(&mut state.names_changed) }
     }
 
     fn run(&self, segments: &Segments) -> Result<()> {

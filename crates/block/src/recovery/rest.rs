@@ -12,93 +12,67 @@ use crate::segment_file::SegmentFile;
 use crate::segments::Segments;
 use crate::{Error, Position, Result, StoreId};
 
-/// Zeros are skipped in steps of this.
-const STEP_BYTES: u32 = 4096;
+/// Zeros are skipped in chunks of this.
+const CHUNK_BYTES: usize = 4096;
 
-/// Fails if anything proves that the log was durable beyond a place, or if the frame there is from a newer version.
-pub(super) fn check_nothing_durable_above(
-    segments: &Segments,
-    headers: &Headers,
-    end: Position,
-    fault: Fault,
-) -> Result<()> {
-    let damaged = |durable: Position| Error::Corrupt {
-        what: format!(
-            "segment {} at {}: {fault}; the log was durable up to {durable}",
-            end.segment(),
-            end.offset()
-        ),
-    };
+static ZEROS: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
+
+/// A stretch of a segment in which the log does not go on.
+#[derive(Default)]
+struct Rest {
+    /// The highest position that a record in it says was durable.
+    durable: Position,
+    /// Whether anything is there but zeros.
+    is_written: bool,
+}
+
+/// Fails if anything proves that the log was durable beyond its end, or if the frame there is from a newer version. Returns
+/// whether nothing was ever written behind the end in its segment.
+pub(super) fn check(segments: &Segments, headers: &Headers, end: Position, fault: Fault) -> Result<bool> {
+    let place = format!("segment {} at {}: {fault}", end.segment(), end.offset());
     if matches!(fault, Fault::Unsupported(_)) {
-        return Err(Error::Corrupt {
-            what: format!("segment {} at {}: {fault}", end.segment(), end.offset()),
-        });
+        return Err(Error::Corrupt { what: place });
     }
-    match durable_above(segments, headers, end)? {
-        Some(durable) => Err(damaged(durable)),
-        None => Ok(()),
+    let damaged = |durable| Error::Corrupt { what: format!("{place}; the log was durable up to {durable}") };
+    let in_headers = headers.values().flatten().map(|header| header.durable);
+    if let Some(durable) = in_headers.max().filter(|durable| *durable > end) {
+        return Err(damaged(durable));
     }
-}
-
-/// Whether a segment holds only zeros from an offset on.
-pub(super) fn is_blank(file: &SegmentFile, from: u32) -> Result<bool> {
-    let length = file.length()?.min(u32::MAX as u64) as u32;
-    let mut window = Window::new(RECOVERY_WINDOW_BYTES);
-    for offset in (from..length).step_by(STEP_BYTES as usize) {
-        if !is_zero(window.read(file, offset, STEP_BYTES as usize)?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn durable_above(segments: &Segments, headers: &Headers, end: Position) -> Result<Option<Position>> {
-    let mut later = headers.range(end.segment() + 1..).filter_map(|(_, header)| *header);
-    if let Some(header) = later.find(|header| header.durable > end) {
-        return Ok(Some(header.durable));
-    }
+    let mut is_blank = true;
     for number in headers.range(end.segment()..).map(|(number, _)| *number) {
-        let from = if number == end.segment() {
-            end
-        } else {
-            Position::new(number, 0)
-        };
-        if let Some(durable) = record_durable_above(&*segments.open(number)?, segments.store(), from, end)? {
-            return Ok(Some(durable));
+        let rest = if number == end.segment() { end } else { Position::new(number, 0) };
+        let rest = read_rest(&*segments.open(number)?, segments.store(), rest)?;
+        if rest.durable > end {
+            return Err(damaged(rest.durable));
         }
+        is_blank &= !rest.is_written;
     }
-    Ok(None)
+    Ok(is_blank)
 }
 
-/// Looks at every place where a frame could begin.
-fn record_durable_above(file: &SegmentFile, store: StoreId, from: Position, end: Position) -> Result<Option<Position>> {
+fn read_rest(file: &SegmentFile, store: StoreId, from: Position) -> Result<Rest> {
     let length = file.length()?.min(u32::MAX as u64) as u32;
     let mut window = Window::new(RECOVERY_WINDOW_BYTES);
-    let mut offset = from.offset();
-    while offset < length {
-        if is_zero(window.read(file, offset, STEP_BYTES as usize)?) {
-            offset += STEP_BYTES;
-            continue;
-        }
-        let salt = Salt {
-            store,
-            position: Position::new(file.number, offset),
-        };
-        match durable_of(window.read(file, offset, FRAME_HEADER_BYTES)?, salt) {
-            Some(durable) if durable > end => return Ok(Some(durable)),
-            _ => offset += FRAME_ALIGNMENT_BYTES as u32,
+    let mut rest = Rest::default();
+    for chunk in (from.offset()..length).step_by(CHUNK_BYTES) {
+        let bytes = window.read(file, chunk, CHUNK_BYTES)?;
+        if bytes != &ZEROS[..bytes.len()] {
+            rest.is_written = true;
+            rest.durable = rest.durable.max(durable_in_chunk(file, store, &mut window, chunk)?);
         }
     }
-    Ok(None)
+    Ok(rest)
 }
 
-fn durable_of(bytes: &[u8], salt: Salt) -> Option<Position> {
-    match FrameHeader::decode(bytes, salt).ok()?.subject {
-        Subject::Record { durable, .. } => Some(durable),
-        Subject::Block(_) => None,
+/// Looks at every place of a chunk where a frame could begin.
+fn durable_in_chunk(file: &SegmentFile, store: StoreId, window: &mut Window, chunk: u32) -> Result<Position> {
+    let mut durable = Position::START;
+    for offset in (chunk..chunk + CHUNK_BYTES as u32).step_by(FRAME_ALIGNMENT_BYTES) {
+        let salt = Salt { store, position: Position::new(file.number, offset) };
+        let header = FrameHeader::decode(window.read(file, offset, FRAME_HEADER_BYTES)?, salt);
+        if let Ok(FrameHeader { subject: Subject::Record { durable: found, .. }, .. }) = header {
+            durable = durable.max(found);
+        }
     }
-}
-
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
+    Ok(durable)
 }

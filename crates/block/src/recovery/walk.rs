@@ -40,27 +40,10 @@ impl<'a> Walk<'a> {
         let position = indexed.watermark;
         let headers = headers_from(segments, position.segment())?;
         check_start(segments, &headers, position)?;
-        let bytes_total = headers
-            .keys()
-            .map(|number| segments.open(*number)?.length())
-            .sum::<Result<u64>>()?;
-        let update = IndexUpdate {
-            totals: indexed.totals,
-            ..IndexUpdate::default()
-        };
+        let bytes_total = headers.keys().map(|number| segments.open(*number)?.length()).sum::<Result<u64>>()?;
+        let update = IndexUpdate { totals: indexed.totals, ..IndexUpdate::default() };
         let (visited, bytes_done, committed) = (BTreeSet::new(), 0, position);
-        Ok(Self {
-            segments,
-            index,
-            progress,
-            headers,
-            visited,
-            position,
-            committed,
-            update,
-            bytes_done,
-            bytes_total,
-        })
+        Ok(Self { segments, index, progress, headers, visited, position, committed, update, bytes_done, bytes_total })
     }
 
     /// Walks to the log's end and returns why it ends there.
@@ -99,11 +82,7 @@ impl<'a> Walk<'a> {
 
     /// Segments that the walk did not come through.
     pub(super) fn strangers(&self) -> Vec<u32> {
-        self.headers
-            .keys()
-            .filter(|number| !self.visited.contains(number))
-            .copied()
-            .collect()
+        self.headers.keys().filter(|number| !self.visited.contains(number)).copied().collect()
     }
 
     /// Makes durable what the walk came over since the last commit, and moves it to the index.
@@ -157,40 +136,22 @@ impl<'a> Walk<'a> {
                 entry.add_to(&mut self.update.totals);
                 self.update.entries.push((name, entry.location));
             }
-            Subject::Record {
-                kind: RecordKind::Root,
-                stream,
-                ..
-            } => self.update.roots.push((stream, position)),
-            Subject::Record {
-                kind: RecordKind::Intent,
-                ..
-            } => {}
+            Subject::Record { kind: RecordKind::Root, stream, .. } => self.update.roots.push((stream, position)),
+            Subject::Record { kind: RecordKind::Intent, .. } => {}
         }
-        if self.update.entries.len() >= UNINDEXED_ENTRIES_MAX {
-            self.commit()
-        } else {
-            Ok(())
-        }
+        if self.update.entries.len() >= UNINDEXED_ENTRIES_MAX { self.commit() } else { Ok(()) }
     }
 }
 
 /// What the index says of a frame.
 pub(crate) fn entry(position: Position, header: &FrameHeader) -> Entry {
-    let location = Location {
-        position,
-        payload_bytes: header.payload_bytes,
-    };
+    let location = Location { position, payload_bytes: header.payload_bytes };
     let data_bytes = if header.link_count == 0 { header.body_bytes } else { 0 };
     Entry { location, data_bytes }
 }
 
 fn headers_from(segments: &Segments, number: u32) -> Result<Headers> {
-    segments
-        .numbers_from(number)
-        .into_iter()
-        .map(|number| Ok((number, segments.header(number)?)))
-        .collect()
+    segments.numbers_from(number).into_iter().map(|number| Ok((number, segments.header(number)?))).collect()
 }
 
 /// The index has seen the log durable up to its watermark, so the segment there must be whole.
@@ -216,7 +177,5 @@ fn check_reaches(file: &SegmentFile, offset: u32, end: u32) -> Result<()> {
     if offset <= end {
         return Ok(());
     }
-    Err(Error::Corrupt {
-        what: format!("{} ends at {end}, but was durable up to {offset}", file.path),
-    })
+    Err(Error::Corrupt { what: format!("{} ends at {end}, but was durable up to {offset}", file.path) })
 }

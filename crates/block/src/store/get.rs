@@ -10,8 +10,7 @@ impl Store {
     pub(super) fn read_block(&self, name: &Name) -> Result<Block> {
         let location = self.locate(name)?.ok_or(Error::Missing { name: *name })?;
         self.reads.fetch_add(1, Ordering::Relaxed);
-        self.read_block_at(name, location)
-            .map_err(|error| name_block(error, name, location))
+        self.read_block_at(name, location).map_err(|error| name_block(error, name, location))
     }
 
     /// Recent blocks first: a block moves from there to the index, never back.
@@ -25,32 +24,24 @@ impl Store {
     fn read_block_at(&self, name: &Name, location: Location) -> Result<Block> {
         let (header, payload) = self.segments.read(location)?;
         if header.subject != Subject::Block(*name) {
-            return Err(Error::Corrupt {
-                what: "another frame is there".to_owned(),
-            });
+            return Err(Error::Corrupt { what: "another frame is there".to_owned() });
         }
         let Content { links, body } = Content::unpack(&header, payload).map_err(corrupt)?;
         let block = Block { links, body };
         if block.name() != *name {
-            return Err(Error::Corrupt {
-                what: "the content does not match its name".to_owned(),
-            });
+            return Err(Error::Corrupt { what: "the content does not match its name".to_owned() });
         }
         Ok(block)
     }
 }
 
 fn corrupt(fault: Fault) -> Error {
-    Error::Corrupt {
-        what: fault.to_string(),
-    }
+    Error::Corrupt { what: fault.to_string() }
 }
 
 /// Says which block is damaged and where it lies.
 fn name_block(error: Error, name: &Name, location: Location) -> Error {
     let Error::Corrupt { what } = error else { return error };
     let (segment, offset) = (location.position.segment(), location.position.offset());
-    Error::Corrupt {
-        what: format!("block {name} in segment {segment} at {offset}: {what}"),
-    }
+    Error::Corrupt { what: format!("block {name} in segment {segment} at {offset}: {what}") }
 }

@@ -16,10 +16,7 @@ pub(super) struct Indexed {
 impl Indexed {
     /// The index as it was found.
     pub(super) fn new(watermark: Position, totals: Totals) -> Self {
-        Self {
-            flushing: Mutex::new(()),
-            state: Mutex::new((watermark, totals)),
-        }
+        Self { flushing: Mutex::new(()), state: Mutex::new((watermark, totals)) }
     }
 
     /// Sums over what is in the index.
@@ -46,11 +43,7 @@ impl Store {
             return Ok(());
         }
         let must_wait = lag >= UNINDEXED_OVERRUN_MAX as f64;
-        let turn = if must_wait {
-            Some(self.indexed.flushing.lock())
-        } else {
-            self.indexed.flushing.try_lock()
-        };
+        let turn = if must_wait { Some(self.indexed.flushing.lock()) } else { self.indexed.flushing.try_lock() };
         match turn {
             Some(turn) if self.lag(head) >= 1.0 => {
                 self.sync()?;

@@ -11,10 +11,7 @@ use bytes::Bytes;
 impl Store {
     /// The newest root of a stream. Durable after the next sync, as any record; a crash may take it back to the one before.
     pub fn latest_root(&self, stream: u64) -> Result<Option<StoredRecord>> {
-        self.roots
-            .newest(stream)
-            .map(|position| self.read_root(position))
-            .transpose()
+        self.roots.newest(stream).map(|position| self.read_root(position)).transpose()
     }
 
     /// The streams that have a root, in order.
@@ -29,17 +26,9 @@ impl Store {
         let mut position = if from == Position::START { self.after(0)? } else { from };
         while position < head {
             let number = position.segment();
-            let end = if number == head.segment() {
-                head.offset()
-            } else {
-                self.sealed_end(number)?
-            };
+            let end = if number == head.segment() { head.offset() } else { self.sealed_end(number)? };
             self.visit_records(self.scan(position, end)?, visit)?;
-            position = if number == head.segment() {
-                head
-            } else {
-                self.after(number)?
-            };
+            position = if number == head.segment() { head } else { self.after(number)? };
         }
         Ok(())
     }
@@ -50,11 +39,7 @@ impl Store {
         match read_record(&mut scan, &header)? {
             Some(stored) if stored.record.kind == RecordKind::Root => Ok(stored),
             _ => Err(Error::Corrupt {
-                what: format!(
-                    "segment {} at {}: a root is missing",
-                    position.segment(),
-                    position.offset()
-                ),
+                what: format!("segment {} at {}: a root is missing", position.segment(), position.offset()),
             }),
         }
     }
@@ -71,30 +56,18 @@ impl Store {
     }
 
     fn scan(&self, from: Position, end: u32) -> Result<Scan> {
-        Ok(Scan::new(
-            self.segments.open(from.segment())?,
-            self.id(),
-            from,
-            end,
-            SCAN_WINDOW_BYTES,
-        ))
+        Ok(Scan::new(self.segments.open(from.segment())?, self.id(), from, end, SCAN_WINDOW_BYTES))
     }
 
     /// The first frame behind a segment.
     fn after(&self, number: u32) -> Result<Position> {
-        let successor = self
-            .segments
-            .successor(number)
-            .ok_or_else(|| missing_successor(number))?;
+        let successor = self.segments.successor(number).ok_or_else(|| missing_successor(number))?;
         Ok(SegmentHeader::first_frame(successor))
     }
 
     /// Where a segment ends that is not the last.
     fn sealed_end(&self, number: u32) -> Result<u32> {
-        let successor = self
-            .segments
-            .successor(number)
-            .ok_or_else(|| missing_successor(number))?;
+        let successor = self.segments.successor(number).ok_or_else(|| missing_successor(number))?;
         match self.segments.header(successor)? {
             Some(header) if header.follows.segment() == number => Ok(header.follows.offset()),
             _ => Err(missing_successor(number)),
@@ -111,25 +84,13 @@ fn read_record(scan: &mut Scan, header: &FrameHeader) -> Result<Option<StoredRec
     let payload = scan.payload(header)?.map(Bytes::copy_from_slice);
     let content = payload.and_then(|payload| Content::unpack(header, payload));
     let Content { links, body } = content.map_err(|fault| corrupt(position, fault))?;
-    Ok(Some(StoredRecord {
-        position,
-        record: Record {
-            kind,
-            stream,
-            links,
-            body,
-        },
-    }))
+    Ok(Some(StoredRecord { position, record: Record { kind, stream, links, body } }))
 }
 
 fn corrupt(position: Position, fault: Fault) -> Error {
-    Error::Corrupt {
-        what: format!("segment {} at {}: {fault}", position.segment(), position.offset()),
-    }
+    Error::Corrupt { what: format!("segment {} at {}: {fault}", position.segment(), position.offset()) }
 }
 
 fn missing_successor(number: u32) -> Error {
-    Error::Corrupt {
-        what: format!("the segment that follows on segment {number} is missing or damaged"),
-    }
+    Error::Corrupt { what: format!("the segment that follows on segment {number} is missing or damaged") }
 }

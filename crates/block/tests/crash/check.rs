@@ -15,11 +15,7 @@ pub(crate) fn check(store: &Store, history: &History) -> Result<History, String>
     check_roots(store, &found)?;
     let items: Vec<Item> = kept_only(history, &kept);
     let synced = items.len();
-    Ok(History {
-        items,
-        synced,
-        ..history.clone()
-    })
+    Ok(History { items, synced, ..history.clone() })
 }
 
 fn records(store: &Store) -> Result<Vec<StoredRecord>, String> {
@@ -33,15 +29,8 @@ fn records(store: &Store) -> Result<Vec<StoredRecord>, String> {
 }
 
 fn check_prefix(found: &[StoredRecord], accepted: &[StoredRecord]) -> Result<(), String> {
-    match found
-        .iter()
-        .zip(accepted)
-        .position(|(found, accepted)| !is_same(found, accepted))
-    {
-        Some(number) => Err(format!(
-            "record {number} is {:?}, accepted was {:?}",
-            found[number], accepted[number]
-        )),
+    match found.iter().zip(accepted).position(|(found, accepted)| !is_same(found, accepted)) {
+        Some(number) => Err(format!("record {number} is {:?}, accepted was {:?}", found[number], accepted[number])),
         None if found.len() > accepted.len() => {
             Err(format!("{} records were never accepted", found.len() - accepted.len()))
         }
@@ -91,13 +80,9 @@ fn check_roots(store: &Store, found: &[StoredRecord]) -> Result<(), String> {
     for stream in 0..3 {
         let is_root = |record: &&StoredRecord| record.record.kind == RecordKind::Root && record.record.stream == stream;
         let expected = found.iter().rfind(is_root);
-        let newest = store
-            .latest_root(stream)
-            .map_err(|error| format!("root of stream {stream}: {error}"))?;
+        let newest = store.latest_root(stream).map_err(|error| format!("root of stream {stream}: {error}"))?;
         if newest.as_ref() != expected {
-            return Err(format!(
-                "the newest root of stream {stream} is {newest:?}, expected {expected:?}"
-            ));
+            return Err(format!("the newest root of stream {stream} is {newest:?}, expected {expected:?}"));
         }
         if store.streams().contains(&stream) != expected.is_some() {
             return Err(format!("stream {stream} is listed wrongly"));
@@ -107,11 +92,5 @@ fn check_roots(store: &Store, found: &[StoredRecord]) -> Result<(), String> {
 }
 
 fn kept_only(history: &History, kept: &[bool]) -> Vec<Item> {
-    history
-        .items
-        .iter()
-        .zip(kept)
-        .filter(|(_, kept)| **kept)
-        .map(|(item, _)| item.clone())
-        .collect()
+    history.items.iter().zip(kept).filter(|(_, kept)| **kept).map(|(item, _)| item.clone()).collect()
 }

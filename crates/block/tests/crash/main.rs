@@ -41,19 +41,13 @@ struct Tally {
 
 #[test]
 fn a_crash_at_any_operation_loses_nothing_that_was_synced() {
-    let seeds = std::env::var("CRASH_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(SEEDS_DEFAULT);
+    let seeds = std::env::var("CRASH_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS_DEFAULT);
     let mut tally = Tally::default();
     for seed in 0..seeds {
         crash_everywhere(seed, &SimDisk::new(), &mut tally).unwrap();
     }
     println!("{tally:?}");
-    assert!(
-        tally.crash_points > 100 * seeds,
-        "the workload is long enough to mean something: {tally:?}"
-    );
+    assert!(tally.crash_points > 100 * seeds, "the workload is long enough to mean something: {tally:?}");
 }
 
 #[test]
@@ -105,11 +99,7 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
     let added = open_and_add(&interrupted, &index_meanwhile, history);
     tally.crashes_in_recovery += 1;
     let again = interrupted.crash(random.number());
-    let index = if random.percent(50) {
-        index_meanwhile
-    } else {
-        MemoryIndex::default()
-    };
+    let index = if random.percent(50) { index_meanwhile } else { MemoryIndex::default() };
     match added {
         // What was synced after the first crash must be there as well: the plain check would call it unknown.
         Some(extended) => check_remains(&again, index, &extended),
@@ -121,9 +111,7 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
 fn check_remains(disk: &SimDisk, index: MemoryIndex, history: &History) -> Result<(), String> {
     let store = open(disk, &index, history)?;
     let mut history = check(&store, history)?;
-    history
-        .add_and_sync(&store)
-        .map_err(|error| format!("the recovered store takes no writes: {error}"))?;
+    history.add_and_sync(&store).map_err(|error| format!("the recovered store takes no writes: {error}"))?;
     store.flush_index().map_err(|error| error.to_string())?;
     check(&store, &history)?;
     drop(store);

@@ -44,12 +44,7 @@ impl History {
         let block = Block::data(format!("new after {} items", self.items.len()).into());
         self.items.push(Item::Block(block.name(), block.clone()));
         let name = store.put(&block)?;
-        let record = Record {
-            kind: RecordKind::Root,
-            stream: 1,
-            links: vec![name],
-            body: "again".into(),
-        };
+        let record = Record { kind: RecordKind::Root, stream: 1, links: vec![name], body: "again".into() };
         self.append(store, record)?;
         store.sync()?;
         self.synced = self.items.len();
@@ -67,10 +62,7 @@ impl History {
     /// A record that the power cuts off may have been written; where is not known, and stands as the start.
     fn append(&mut self, store: &Store, record: Record) -> Result<(), Error> {
         let position = Position::START;
-        self.items.push(Item::Record(StoredRecord {
-            position,
-            record: record.clone(),
-        }));
+        self.items.push(Item::Record(StoredRecord { position, record: record.clone() }));
         let position = store.append(&record)?;
         if let Some(Item::Record(stored)) = self.items.last_mut() {
             stored.position = position;
@@ -106,11 +98,7 @@ pub(crate) struct Workload {
 impl Workload {
     /// The workload of a seed.
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            random: Random::new(seed),
-            history: History::default(),
-            index: MemoryIndex::default(),
-        }
+        Self { random: Random::new(seed), history: History::default(), index: MemoryIndex::default() }
     }
 
     /// Makes a store on a disk and works with it until the end or until the power goes.
@@ -143,15 +131,8 @@ impl Workload {
     fn put_new(&mut self, store: &Store) -> Result<(), Error> {
         let length = self.random.below(1800) as usize + 1;
         let is_noise = self.random.percent(70);
-        let body = if is_noise {
-            self.random.bytes(length)
-        } else {
-            vec![self.random.number() as u8; length]
-        };
-        let block = Block {
-            links: self.links(),
-            body: body.into(),
-        };
+        let body = if is_noise { self.random.bytes(length) } else { vec![self.random.number() as u8; length] };
+        let block = Block { links: self.links(), body: body.into() };
         self.history.put(store, block)
     }
 
@@ -167,20 +148,14 @@ impl Workload {
             .collect();
         match blocks.len() {
             0 => Ok(()),
-            count => self
-                .history
-                .put(store, blocks[self.random.below(count as u64) as usize].clone()),
+            count => self.history.put(store, blocks[self.random.below(count as u64) as usize].clone()),
         }
     }
 
     fn append(&mut self, store: &Store, kind: RecordKind) -> Result<(), Error> {
         let length = self.random.below(300) as usize;
-        let record = Record {
-            kind,
-            stream: self.random.below(3),
-            links: self.links(),
-            body: self.random.bytes(length).into(),
-        };
+        let record =
+            Record { kind, stream: self.random.below(3), links: self.links(), body: self.random.bytes(length).into() };
         self.history.append(store, record)
     }
 
@@ -203,8 +178,6 @@ impl Workload {
             return Vec::new();
         }
         let count = self.random.below(4);
-        (0..count)
-            .map(|_| names[self.random.below(names.len() as u64) as usize])
-            .collect()
+        (0..count).map(|_| names[self.random.below(names.len() as u64) as usize]).collect()
     }
 }

@@ -59,14 +59,8 @@ fn damage_that_the_index_reaches_is_named_when_the_block_is_read() {
     disk.flip(&segment(1), 64 + 64 + 10, 1);
     let store = open(&disk, &index).unwrap();
     let error = store.get(&blocks[0].0).unwrap_err();
-    let expected = format!(
-        "block {} in segment 1 at 64: the payload's checksum does not match",
-        blocks[0].0
-    );
-    assert!(
-        matches!(&error, Error::Corrupt { what } if *what == expected),
-        "{error}"
-    );
+    let expected = format!("block {} in segment 1 at 64: the payload's checksum does not match", blocks[0].0);
+    assert!(matches!(&error, Error::Corrupt { what } if *what == expected), "{error}");
     assert_holds(&store, &blocks[1..]);
 }
 
@@ -77,11 +71,7 @@ fn damage_in_the_middle_of_the_log_is_not_taken_for_a_torn_tail() {
     let before = disk.operations();
     let error = open(&disk, &MemoryIndex::default()).err().unwrap();
     assert!(error.to_string().contains("segment 2 at 64"), "{error}");
-    assert_eq!(
-        disk.operations() - before,
-        2,
-        "only what was sound is synced: the names, and the segment before"
-    );
+    assert_eq!(disk.operations() - before, 2, "only what was sound is synced: the names, and the segment before");
 }
 
 #[test]
@@ -95,9 +85,7 @@ fn damage_in_the_last_segment_is_known_from_a_later_record() {
     disk.flip(&segment(1), 64 + 8, 1);
     let error = open(&disk, &index).err().unwrap();
     assert!(
-        error
-            .to_string()
-            .contains("segment 1 at 64: there is no frame header; the log was durable up to"),
+        error.to_string().contains("segment 1 at 64: there is no frame header; the log was durable up to"),
         "{error}"
     );
 }
@@ -117,10 +105,7 @@ fn a_missing_segment_is_named_by_whoever_needs_it() {
     block::Disk::remove(&disk, &segment(1)).unwrap();
     let store = open(&disk, &index).unwrap();
     let error = store.get(&blocks[0].0).unwrap_err();
-    assert!(
-        error.to_string().contains("segments/0000000001.segment is missing"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("segments/0000000001.segment is missing"), "{error}");
     assert!(open(&disk, &MemoryIndex::default()).is_err());
 }
 

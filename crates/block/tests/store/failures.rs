@@ -15,10 +15,7 @@ fn a_failed_sync_makes_the_store_read_only_and_is_never_tried_again() {
     assert!(matches!(store.sync(), Err(Error::Disk { operation: "sync", .. })));
     let syncs = disk.syncs();
     assert!(matches!(store.sync(), Err(Error::ReadOnly { .. })));
-    assert!(matches!(
-        store.put(&Block::data("more".into())),
-        Err(Error::ReadOnly { .. })
-    ));
+    assert!(matches!(store.put(&Block::data("more".into())), Err(Error::ReadOnly { .. })));
     assert!(matches!(store.append(&root(1, "more")), Err(Error::ReadOnly { .. })));
     assert!(matches!(store.health(), Health::ReadOnly { .. }));
     assert_eq!(disk.syncs(), syncs);
@@ -35,10 +32,7 @@ fn a_failed_write_makes_the_store_read_only() {
     let store = create(&disk, &index);
     let kept = fill(&store, 1, 5);
     disk.fail_at(disk.operations(), ErrorKind::Other);
-    assert!(matches!(
-        store.put(&Block::data("lost".into())),
-        Err(Error::Disk { operation: "write", .. })
-    ));
+    assert!(matches!(store.put(&Block::data("lost".into())), Err(Error::Disk { operation: "write", .. })));
     assert!(matches!(store.sync(), Err(Error::ReadOnly { .. })));
     assert_holds(&store, &kept);
     assert!(!store.contains(&Block::data("lost".into()).name()).unwrap());

@@ -61,10 +61,7 @@ struct GatedFile {
 
 impl GatedDisk {
     fn gated(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        Arc::new(GatedFile {
-            file,
-            gate: self.gate.clone(),
-        })
+        Arc::new(GatedFile { file, gate: self.gate.clone() })
     }
 }
 

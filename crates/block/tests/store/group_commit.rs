@@ -11,10 +11,7 @@ const THREADS: usize = 8;
 
 fn gated_store() -> (Store, SimDisk, Arc<Gate>) {
     let (disk, gate) = (SimDisk::new(), Arc::new(Gate::default()));
-    let gated = GatedDisk {
-        disk: disk.clone(),
-        gate: gate.clone(),
-    };
+    let gated = GatedDisk { disk: disk.clone(), gate: gate.clone() };
     let store = Store::create(Arc::new(gated), Box::new(MemoryIndex::default()), options()).unwrap();
     (store, disk, gate)
 }

@@ -45,10 +45,7 @@ fn blocks_of_the_largest_size_fit_even_if_segments_are_smaller() {
     let store = create(&disk, &index);
     let links: Vec<Name> = (0..LINKS_MAX as u64).map(noise_name).collect();
     let body = Random::new(5).bytes(BODY_BYTES_MAX);
-    let block = Block {
-        links,
-        body: body.into(),
-    };
+    let block = Block { links, body: body.into() };
     let name = store.put(&block).unwrap();
     store.sync().unwrap();
     drop(store);
@@ -60,10 +57,7 @@ fn blocks_over_a_limit_are_refused() {
     let store = create(&SimDisk::new(), &MemoryIndex::default());
     let long = Block::data(vec![0; BODY_BYTES_MAX + 1].into());
     assert!(matches!(store.put(&long), Err(Error::TooLarge { .. })));
-    let linked = Block {
-        links: vec![noise_name(1); LINKS_MAX + 1],
-        body: "".into(),
-    };
+    let linked = Block { links: vec![noise_name(1); LINKS_MAX + 1], body: "".into() };
     assert!(matches!(store.put(&linked), Err(Error::TooLarge { .. })));
 }
 
@@ -131,10 +125,7 @@ fn a_store_that_is_opened_often_does_not_grow() {
 #[test]
 fn the_index_keeps_up_by_itself() {
     let (disk, index) = (SimDisk::new(), MemoryIndex::default());
-    let options = StoreOptions {
-        segment_bytes: 32 << 20,
-        ..options()
-    };
+    let options = StoreOptions { segment_bytes: 32 << 20, ..options() };
     let store = Store::create(Arc::new(disk), Box::new(index.clone()), options).unwrap();
     for number in 0..(70_u32 << 10) {
         store.put(&Block::data(number.to_le_bytes().to_vec().into())).unwrap();
@@ -154,13 +145,7 @@ fn statistics_are_the_same_after_the_index_is_made_again() {
     drop(store);
     let after = open(&disk, &MemoryIndex::default()).unwrap().statistics();
     let figures = |statistics: block::Statistics| {
-        (
-            statistics.segments,
-            statistics.log_bytes,
-            statistics.blocks,
-            statistics.stored_bytes,
-            statistics.data_bytes,
-        )
+        (statistics.segments, statistics.log_bytes, statistics.blocks, statistics.stored_bytes, statistics.data_bytes)
     };
     assert_eq!(figures(after), figures(before));
 }

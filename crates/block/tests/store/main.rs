@@ -49,17 +49,9 @@ fn assert_holds(store: &Store, blocks: &[(Name, Block)]) {
 }
 
 fn root(stream: u64, body: &'static str) -> Record {
-    Record {
-        kind: RecordKind::Root,
-        stream,
-        links: Vec::new(),
-        body: body.into(),
-    }
+    Record { kind: RecordKind::Root, stream, links: Vec::new(), body: body.into() }
 }
 
 fn intent(stream: u64, body: &'static str) -> Record {
-    Record {
-        kind: RecordKind::Intent,
-        ..root(stream, body)
-    }
+    Record { kind: RecordKind::Intent, ..root(stream, body) }
 }
