@@ -21,6 +21,7 @@ use crate::{Block, directory::DirectoryLock};
 use crate::{Blocks, Disk, Error, Health, Index, Name, Position, Result, Space, Statistics, StoreId, StoreOptions};
 use index_flush::Indexed;
 use parking_lot::Mutex;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
@@ -156,6 +157,12 @@ impl Blocks for Store {
 
     fn sync(&self) -> Result<()> {
         self.log.sync()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Store({}, {})", self.disk.place(), self.id())
     }
 }
 

@@ -66,15 +66,18 @@ impl SimDisk {
         let state = self.state.lock();
         Self::with_state(State {
             names: state.names.after_crash(&mut random, survive_percent),
-            files: state
-                .files
-                .iter()
-                .map(|file| file.after_crash(&mut random, survive_percent))
-                .collect(),
+            files: state.files.iter().map(|file| file.after_crash(&mut random, survive_percent)).collect(),
             faults: Faults::default(),
             syncs: 0,
             capacity_bytes: state.capacity_bytes,
         })
+    }
+
+    /// The disk as the next process finds it when only the process has ended: all that was written is there, and what no sync
+    /// covered can still be lost. This disk stays as it is.
+    pub fn restart(&self) -> Self {
+        let state = self.state.lock().clone();
+        Self::with_state(State { faults: Faults::default(), ..state })
     }
 
     /// How many operations have changed the disk, or tried to: creations, writes, cuts, removals, renames, syncs.
@@ -128,19 +131,11 @@ impl SimDisk {
 
     /// The paths of the files in a folder.
     pub fn paths(&self, folder: &str) -> Vec<String> {
-        self.state
-            .lock()
-            .names
-            .list(folder)
-            .into_iter()
-            .map(|name| format!("{folder}/{name}"))
-            .collect()
+        self.state.lock().names.list(folder).into_iter().map(|name| format!("{folder}/{name}")).collect()
     }
 
     fn with_state(state: State) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(state)),
-        }
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// Runs a change of the disk, unless it is to fail.
@@ -157,10 +152,7 @@ impl SimDisk {
     }
 
     fn file(&self, number: FileNumber) -> Arc<dyn DiskFile> {
-        Arc::new(SimFile {
-            disk: self.clone(),
-            number,
-        })
+        Arc::new(SimFile { disk: self.clone(), number })
     }
 }
 
@@ -266,10 +258,7 @@ impl Disk for SimDisk {
 
     fn space(&self) -> io::Result<Space> {
         let state = self.state.lock();
-        Ok(Space {
-            total_bytes: state.capacity_bytes,
-            free_bytes: state.free_bytes(),
-        })
+        Ok(Space { total_bytes: state.capacity_bytes, free_bytes: state.free_bytes() })
     }
 
     fn place(&self) -> String {
@@ -318,11 +307,7 @@ impl DiskFile for SimFile {
 }
 
 fn check_power(state: &State) -> io::Result<()> {
-    if state.faults.is_stopped() {
-        Err(power_is_gone())
-    } else {
-        Ok(())
-    }
+    if state.faults.is_stopped() { Err(power_is_gone()) } else { Ok(()) }
 }
 
 fn power_is_gone() -> io::Error {

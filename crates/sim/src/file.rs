@@ -24,12 +24,7 @@ impl FileState {
     /// A new file of zeros; its length is not durable yet.
     pub(crate) fn zeros(length: u64) -> Self {
         let unsynced = vec![Change::Length(length)];
-        Self {
-            live: Sectors::zeros(length),
-            durable: Sectors::default(),
-            unsynced,
-            dropped: Vec::new(),
-        }
+        Self { live: Sectors::zeros(length), durable: Sectors::default(), unsynced, dropped: Vec::new() }
     }
 
     /// Reads what was written.
@@ -49,11 +44,7 @@ impl FileState {
         if self.live.length > length {
             self.unsynced.push(Change::Length(self.live.length));
         }
-        self.unsynced.extend(
-            sectors
-                .into_iter()
-                .map(|(number, sector)| Change::Sector { number, sector }),
-        );
+        self.unsynced.extend(sectors.into_iter().map(|(number, sector)| Change::Sector { number, sector }));
     }
 
     /// Sets the length.
@@ -93,12 +84,7 @@ impl FileState {
             }
         }
         content.set_length(content.length);
-        Self {
-            live: content.clone(),
-            durable: content,
-            unsynced: Vec::new(),
-            dropped: Vec::new(),
-        }
+        Self { live: content.clone(), durable: content, unsynced: Vec::new(), dropped: Vec::new() }
     }
 }
 
@@ -129,11 +115,7 @@ mod tests {
         for seed in 0..64 {
             let bytes = content(&file.after_crash(&mut Random::new(seed), 50));
             assert_eq!(&bytes[..512], &[1; 512]);
-            assert!(
-                bytes
-                    .chunks(512)
-                    .all(|sector| sector.iter().all(|byte| *byte == sector[0]))
-            );
+            assert!(bytes.chunks(512).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
             seen[(bytes[512] == 2) as usize * 2 + (bytes[1024] == 2) as usize] = true;
         }
         assert_eq!(seen, [true; 4], "every subset of two unsynced sectors turns up");

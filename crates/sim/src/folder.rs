@@ -42,10 +42,7 @@ impl Names {
 
     /// Gives a file a name.
     pub(crate) fn link(&mut self, path: &str, file: FileNumber) {
-        self.change(Change::Link {
-            path: path.to_owned(),
-            file,
-        });
+        self.change(Change::Link { path: path.to_owned(), file });
     }
 
     /// Takes a name away.
@@ -55,18 +52,12 @@ impl Names {
 
     /// Moves a file to another name.
     pub(crate) fn rename(&mut self, from: &str, to: &str, file: FileNumber) {
-        self.change(Change::Rename {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            file,
-        });
+        self.change(Change::Rename { from: from.to_owned(), to: to.to_owned(), file });
     }
 
     /// Makes the changes of names in a folder durable.
     pub(crate) fn sync(&mut self, folder: &str) {
-        let (synced, rest) = std::mem::take(&mut self.unsynced)
-            .into_iter()
-            .partition(|change| change.is_in(folder));
+        let (synced, rest) = std::mem::take(&mut self.unsynced).into_iter().partition(|change| change.is_in(folder));
         self.unsynced = rest;
         let synced: Vec<Change> = synced;
         synced.iter().for_each(|change| change.apply(&mut self.durable));
@@ -77,11 +68,7 @@ impl Names {
         let mut names = self.durable.clone();
         let survivors = self.unsynced.iter().filter(|_| random.percent(survive_percent));
         survivors.for_each(|change| change.apply(&mut names));
-        Self {
-            live: names.clone(),
-            durable: names,
-            unsynced: Vec::new(),
-        }
+        Self { live: names.clone(), durable: names, unsynced: Vec::new() }
     }
 
     fn change(&mut self, change: Change) {
@@ -116,11 +103,7 @@ impl Change {
 
 /// A path as it reads from a folder above it.
 fn rest_of<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
-    if folder.is_empty() {
-        Some(path)
-    } else {
-        path.strip_prefix(folder)?.strip_prefix('/')
-    }
+    if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }
 }
 
 fn folder_of(path: &str) -> &str {
@@ -143,18 +126,13 @@ mod tests {
             let names = names.after_crash(&mut Random::new(seed), 50);
             outcomes.insert((names.get("new"), names.get("old")));
         }
-        assert_eq!(
-            outcomes.into_iter().collect::<Vec<_>>(),
-            [(None, Some(1)), (Some(1), Some(2))]
-        );
+        assert_eq!(outcomes.into_iter().collect::<Vec<_>>(), [(None, Some(1)), (Some(1), Some(2))]);
     }
 
     #[test]
     fn a_folder_lists_its_files_and_its_folders_once() {
         let mut names = Names::default();
-        ["a", "folder/b", "folder/c", "folder/deep/d", "folders"]
-            .iter()
-            .for_each(|path| names.link(path, 1));
+        ["a", "folder/b", "folder/c", "folder/deep/d", "folders"].iter().for_each(|path| names.link(path, 1));
         assert_eq!(names.list(""), ["a", "folder", "folders"]);
         assert_eq!(names.list("folder"), ["b", "c", "deep"]);
     }

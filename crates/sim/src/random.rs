@@ -32,9 +32,6 @@ impl Random {
 
     /// Some bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        std::iter::repeat_with(|| self.number().to_le_bytes())
-            .flatten()
-            .take(length)
-            .collect()
+        std::iter::repeat_with(|| self.number().to_le_bytes()).flatten().take(length).collect()
     }
 }

@@ -19,10 +19,7 @@ pub(crate) struct Sectors {
 impl Sectors {
     /// Zeros.
     pub(crate) fn zeros(length: u64) -> Self {
-        Self {
-            length,
-            sectors: BTreeMap::new(),
-        }
+        Self { length, sectors: BTreeMap::new() }
     }
 
     /// Reads at an offset; fewer bytes than asked for only at the end.
@@ -41,9 +38,7 @@ impl Sectors {
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> Vec<(u64, Sector)> {
         self.length = self.length.max(offset + bytes.len() as u64);
         let mut bytes = bytes.to_vec();
-        parts(&mut bytes, offset)
-            .map(|(number, from, part)| (number, self.patch(number, from, part)))
-            .collect()
+        parts(&mut bytes, offset).map(|(number, from, part)| (number, self.patch(number, from, part))).collect()
     }
 
     /// Puts a whole sector in its place.
@@ -62,10 +57,7 @@ impl Sectors {
     }
 
     fn patch(&mut self, number: u64, from: usize, part: &[u8]) -> Sector {
-        let sector = self
-            .sectors
-            .entry(number)
-            .or_insert_with(|| Arc::new([0; SECTOR_BYTES]));
+        let sector = self.sectors.entry(number).or_insert_with(|| Arc::new([0; SECTOR_BYTES]));
         Arc::make_mut(sector)[from..from + part.len()].copy_from_slice(part);
         sector.clone()
     }

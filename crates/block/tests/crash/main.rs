@@ -92,6 +92,8 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
     let index = history.index_after_crash(&mut random);
     tally.crashes += 1;
     check_remains(&after.image(), index.snapshot(), history)?;
+    check_remains(&disk.restart(), index.snapshot(), history)
+        .map_err(|why| format!("only the process ended: {why}"))?;
 
     let interrupted = after.image();
     interrupted.stop_at(random.below(12));
@@ -111,6 +113,9 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
 fn check_remains(disk: &SimDisk, index: MemoryIndex, history: &History) -> Result<(), String> {
     let store = open(disk, &index, history)?;
     let mut history = check(&store, history)?;
+    // What a recovered store serves is durable without another sync.
+    check(&open(&disk.crash(2), &index.snapshot(), &history)?, &history)
+        .map_err(|why| format!("recovered twice: {why}"))?;
     history.add_and_sync(&store).map_err(|error| format!("the recovered store takes no writes: {error}"))?;
     store.flush_index().map_err(|error| error.to_string())?;
     check(&store, &history)?;
