@@ -19,14 +19,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut parts = vec![
         Part::new("format", "every source is formatted", format),
         Part::new("clippy", "no lint, in the code and in the tests", clippy),
-        Part::new("deny", "licences and sources of what is used", || {
-            deny(&["licenses", "bans", "sources"])
-        }),
+        Part::new("deny", "licences and sources of what is used", || deny(&["licenses", "bans", "sources"])),
     ];
     if options.advisories {
-        parts.push(Part::new("advisories", "known vulnerabilities of what is used", || {
-            deny(&["advisories"])
-        }));
+        parts.push(Part::new("advisories", "known vulnerabilities of what is used", || deny(&["advisories"])));
     }
     parts::run(&parts, &options.selection, "cargo xtask check")
 }
@@ -34,15 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Formats everything and applies clippy's own fixes.
 pub(crate) fn fix() -> Result<()> {
     setup::rust_components()?;
-    workspace::cargo([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--fix",
-        "--allow-dirty",
-        "--allow-staged",
-    ])
-    .run()?;
+    workspace::cargo(["clippy", "--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]).run()?;
     workspace::cargo(["fmt", "--all"]).run()?;
     workspace::cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml"]).run()
 }

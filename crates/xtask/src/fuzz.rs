@@ -41,16 +41,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     // A fuzzer keeps one processor busy.
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let failed: Vec<&str> = targets
-        .chunks(processors)
-        .flat_map(|targets| run_beside_each_other(targets, options.seconds))
-        .collect();
+    let failed: Vec<&str> =
+        targets.chunks(processors).flat_map(|targets| run_beside_each_other(targets, options.seconds)).collect();
     if !failed.is_empty() {
-        bail!(
-            "failed: {}; again with: cargo xtask fuzz --target {}",
-            failed.join(", "),
-            failed.join(" --target ")
-        );
+        bail!("failed: {}; again with: cargo xtask fuzz --target {}", failed.join(", "), failed.join(" --target "));
     }
     Ok(())
 }
@@ -58,20 +52,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Runs targets at the same time and returns those that failed.
 fn run_beside_each_other<'a>(targets: &[&'a str], seconds: u32) -> Vec<&'a str> {
     let outcomes = std::thread::scope(|scope| {
-        let running: Vec<_> = targets
-            .iter()
-            .map(|target| scope.spawn(|| run_target(target, seconds)))
-            .collect();
-        running
-            .into_iter()
-            .map(|thread| thread.join().expect("a fuzzer's thread does not panic"))
-            .collect::<Vec<_>>()
+        let running: Vec<_> = targets.iter().map(|target| scope.spawn(|| run_target(target, seconds))).collect();
+        running.into_iter().map(|thread| thread.join().expect("a fuzzer's thread does not panic")).collect::<Vec<_>>()
     });
     let outcomes = targets.iter().zip(outcomes);
-    outcomes
-        .filter(|(target, outcome)| !report(target, outcome))
-        .map(|(target, _)| *target)
-        .collect()
+    outcomes.filter(|(target, outcome)| !report(target, outcome)).map(|(target, _)| *target).collect()
 }
 
 /// Shows how a target ended; true if well.
@@ -100,9 +85,7 @@ fn run_target(target: &str, seconds: u32) -> Result<String> {
         .argument(format!("-timeout={INPUT_SECONDS_MAX}"))
         .argument(format!("-rss_limit_mb={MEMORY_MIB_MAX}"));
     let line = fuzzer.line();
-    let status = fuzzer
-        .start_into(&log)?
-        .wait(Duration::from_secs(seconds.into()) + GRACE)?;
+    let status = fuzzer.start_into(&log)?.wait(Duration::from_secs(seconds.into()) + GRACE)?;
     if !status.success() {
         bail!("`{line}`: {status}\n{}", last_lines_of(&log));
     }
@@ -124,9 +107,7 @@ fn summary_in(log: &Path) -> Result<String> {
     let printed = std::fs::read(log)?;
     let printed = String::from_utf8_lossy(&printed);
     let summary = printed.lines().rev().find(|line| line.starts_with("Done "));
-    summary
-        .map(str::to_owned)
-        .with_context(|| format!("the fuzzer says nothing in {}", log.display()))
+    summary.map(str::to_owned).with_context(|| format!("the fuzzer says nothing in {}", log.display()))
 }
 
 fn cargo_fuzz<const N: usize>(arguments: [&str; N]) -> Result<Program> {

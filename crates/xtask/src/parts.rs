@@ -27,11 +27,7 @@ pub(crate) struct Part<'a> {
 
 impl<'a> Part<'a> {
     pub(crate) fn new(name: &'static str, about: &'static str, run: impl Fn() -> Result<()> + 'a) -> Part<'a> {
-        Part {
-            name,
-            about,
-            run: Box::new(run),
-        }
+        Part { name, about, run: Box::new(run) }
     }
 }
 
@@ -48,16 +44,11 @@ pub(crate) fn run(parts: &[Part], selection: &Selection, chore: &str) -> Result<
         return Ok(());
     }
     refuse_unknown(&selection.only, parts)?;
-    let selected = parts
-        .iter()
-        .filter(|part| selection.only.is_empty() || selection.only.iter().any(|n| n == part.name));
+    let selected =
+        parts.iter().filter(|part| selection.only.is_empty() || selection.only.iter().any(|n| n == part.name));
     let outcomes: Vec<Outcome> = selected.map(run_one).collect();
     summarise(&outcomes, chore);
-    let failed: Vec<&str> = outcomes
-        .iter()
-        .filter(|outcome| !outcome.ok)
-        .map(|outcome| outcome.name)
-        .collect();
+    let failed: Vec<&str> = outcomes.iter().filter(|outcome| !outcome.ok).map(|outcome| outcome.name).collect();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
@@ -89,11 +80,7 @@ fn run_one(part: &Part) -> Outcome {
         Ok(()) => println!("=== {}: ok, {:.1} s", part.name, time.as_secs_f64()),
         Err(error) => println!("=== {}: FAILED after {:.1} s: {error:#}", part.name, time.as_secs_f64()),
     }
-    Outcome {
-        name: part.name,
-        ok: result.is_ok(),
-        time,
-    }
+    Outcome { name: part.name, ok: result.is_ok(), time }
 }
 
 fn summarise(outcomes: &[Outcome], chore: &str) {
@@ -136,10 +123,7 @@ mod tests {
     #[test]
     fn a_part_that_does_not_exist_is_refused() {
         let parts = [Part::new("first", "succeeds", || Ok(()))];
-        let selection = Selection {
-            only: vec!["frist".to_owned()],
-            list: false,
-        };
+        let selection = Selection { only: vec!["frist".to_owned()], list: false };
         let error = run(&parts, &selection, "again").unwrap_err();
         assert_eq!(error.to_string(), "there is no part `frist`; the parts are first");
     }

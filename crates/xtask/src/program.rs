@@ -32,10 +32,7 @@ impl Program {
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Program {
         let mut command = Command::new(name);
         command.stdin(Stdio::null());
-        Program {
-            command,
-            run_time_max: RUN_TIME_MAX,
-        }
+        Program { command, run_time_max: RUN_TIME_MAX }
     }
 
     pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Program {
@@ -83,10 +80,7 @@ impl Program {
     /// Runs the program to its end, showing what it prints.
     pub(crate) fn run(mut self) -> Result<()> {
         let line = self.line();
-        let status = self
-            .command
-            .status()
-            .with_context(|| format!("`{line}` cannot be started"))?;
+        let status = self.command.status().with_context(|| format!("`{line}` cannot be started"))?;
         if !status.success() {
             bail!("`{line}` failed: {status}");
         }
@@ -111,12 +105,7 @@ impl Program {
         let status = running.wait(run_time_max);
         let (output, errors) = (text(&mut output)?, text(&mut errors)?);
         let status = status.with_context(|| last_lines(&format!("{output}{errors}")))?;
-        Ok(Ended {
-            line: running.line,
-            status,
-            output,
-            errors,
-        })
+        Ok(Ended { line: running.line.clone(), status, output, errors })
     }
 
     /// Starts the program, its output going to one file.
@@ -128,10 +117,7 @@ impl Program {
     fn start(mut self, output: File, errors: File) -> Result<Running> {
         let line = self.line();
         self.command.stdout(output).stderr(errors);
-        let child = self
-            .command
-            .spawn()
-            .with_context(|| format!("`{line}` cannot be started"))?;
+        let child = self.command.spawn().with_context(|| format!("`{line}` cannot be started"))?;
         Ok(Running { line, child })
     }
 }
@@ -152,7 +138,7 @@ impl Ended {
     }
 }
 
-/// A program that runs beside this one.
+/// A program that runs beside this one, and is killed when nobody waits for it any more.
 pub(crate) struct Running {
     line: String,
     child: Child,
@@ -175,12 +161,18 @@ impl Running {
                 return Ok(status);
             }
             if start.elapsed() >= time_max {
-                // Not waited for: it may hang in a call into the very file system under test.
-                let _ = self.child.kill();
+                // Killed when it goes out of scope, and not waited for: it may hang in the very file system under test.
                 bail!("`{}` did not end within {} s", self.line, time_max.as_secs());
             }
             std::thread::sleep(POLL_INTERVAL);
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Does nothing to a program whose end has been seen.
+        let _ = self.child.kill();
     }
 }
 
@@ -221,33 +213,22 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_command_and_what_it_printed() {
-        let failed = Program::new("sh")
-            .arguments(["-c", "echo no such luck >&2; exit 3"])
-            .output();
+        let failed = Program::new("sh").arguments(["-c", "echo no such luck >&2; exit 3"]).output();
         let message = format!("{:#}", failed.unwrap_err());
         assert!(message.contains("sh -c"), "{message}");
-        assert!(
-            message.contains("exit status: 3") && message.contains("no such luck"),
-            "{message}"
-        );
+        assert!(message.contains("exit status: 3") && message.contains("no such luck"), "{message}");
     }
 
     #[test]
     fn a_program_that_hangs_is_ended() {
-        let hung = Program::new("sleep")
-            .argument("60")
-            .run_time_max(Duration::from_millis(50))
-            .output();
+        let hung = Program::new("sleep").argument("60").run_time_max(Duration::from_millis(50)).output();
         assert!(format!("{:#}", hung.unwrap_err()).contains("did not end"));
     }
 
     #[test]
     fn a_daemon_left_behind_does_not_hold_the_call() {
         let start = Instant::now();
-        let output = Program::new("sh")
-            .arguments(["-c", "sleep 5 & echo up"])
-            .output()
-            .unwrap();
+        let output = Program::new("sh").arguments(["-c", "sleep 5 & echo up"]).output().unwrap();
         assert_eq!(output, "up\n");
         assert!(start.elapsed() < Duration::from_secs(5));
     }

@@ -6,7 +6,11 @@
 use crate::program::{Program, is_installed};
 use crate::workspace;
 use anyhow::{Result, bail};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+const FUSE_DEVICE_MODE: u32 = 0o666;
 
 /// A Debian package, and the program by which one can tell that it is there.
 struct Package {
@@ -16,54 +20,21 @@ struct Package {
 
 const PACKAGES: &[Package] = &[
     // An ordinary user mounts by its set-uid helper.
-    Package {
-        name: "fuse3",
-        program: "fusermount3",
-    },
+    Package { name: "fuse3", program: "fusermount3" },
     // Real programs that run on the mount.
-    Package {
-        name: "git",
-        program: "git",
-    },
-    Package {
-        name: "sqlite3",
-        program: "sqlite3",
-    },
-    Package {
-        name: "tar",
-        program: "tar",
-    },
+    Package { name: "git", program: "git" },
+    Package { name: "sqlite3", program: "sqlite3" },
+    Package { name: "tar", program: "tar" },
     // libFuzzer is C++.
-    Package {
-        name: "g++",
-        program: "g++",
-    },
+    Package { name: "g++", program: "g++" },
     // Local file systems to compare with.
-    Package {
-        name: "e2fsprogs",
-        program: "mkfs.ext4",
-    },
-    Package {
-        name: "xfsprogs",
-        program: "mkfs.xfs",
-    },
+    Package { name: "e2fsprogs", program: "mkfs.ext4" },
+    Package { name: "xfsprogs", program: "mkfs.xfs" },
     // What a user would look at attributes and mounts with.
-    Package {
-        name: "acl",
-        program: "setfacl",
-    },
-    Package {
-        name: "attr",
-        program: "setfattr",
-    },
-    Package {
-        name: "iproute2",
-        program: "ip",
-    },
-    Package {
-        name: "mount",
-        program: "losetup",
-    },
+    Package { name: "acl", program: "setfacl" },
+    Package { name: "attr", program: "setfattr" },
+    Package { name: "iproute2", program: "ip" },
+    Package { name: "mount", program: "losetup" },
 ];
 
 /// A subcommand of Cargo, pinned.
@@ -74,17 +45,10 @@ pub(crate) struct CargoTool {
 }
 
 /// Licences and sources. Without its default features it needs no TLS of its own, and builds in half the time.
-pub(crate) const CARGO_DENY: CargoTool = CargoTool {
-    name: "cargo-deny",
-    version: "0.20.2",
-    options: &["--no-default-features"],
-};
+pub(crate) const CARGO_DENY: CargoTool =
+    CargoTool { name: "cargo-deny", version: "0.20.2", options: &["--no-default-features"] };
 /// Fuzzing with libFuzzer.
-pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
-    name: "cargo-fuzz",
-    version: "0.13.2",
-    options: &[],
-};
+pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", version: "0.13.2", options: &[] };
 
 /// Installs everything that the tests need.
 pub(crate) fn run() -> Result<()> {
@@ -101,9 +65,7 @@ pub(crate) fn cargo_tool(tool: &CargoTool) -> Result<()> {
     }
     let pinned = format!("{}@{}", tool.name, tool.version);
     println!("installing {pinned}");
-    workspace::cargo(["install", "--quiet", "--locked", &pinned])
-        .arguments(tool.options)
-        .run()
+    workspace::cargo(["install", "--quiet", "--locked", &pinned]).arguments(tool.options).run()
 }
 
 /// Adds rustfmt and clippy to a minimal toolchain.
@@ -115,9 +77,7 @@ pub(crate) fn rust_components() -> Result<()> {
         if !is_installed("rustup") {
             bail!("`cargo {subcommand}` is missing, and there is no rustup to add it; install {component}");
         }
-        Program::new("rustup")
-            .arguments(["component", "add", component])
-            .run()?;
+        Program::new("rustup").arguments(["component", "add", component]).run()?;
     }
     Ok(())
 }
@@ -128,12 +88,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 fn packages() -> Result<()> {
-    let missing = || {
-        PACKAGES
-            .iter()
-            .filter(|package| !is_installed(package.program))
-            .map(|package| package.name)
-    };
+    let missing = || PACKAGES.iter().filter(|package| !is_installed(package.program)).map(|package| package.name);
     let names: Vec<&str> = missing().collect();
     if names.is_empty() {
         return Ok(());
@@ -162,6 +117,16 @@ fn fuse_device() -> Result<()> {
     }
     if !device.exists() {
         bail!("there is no /dev/fuse: the kernel's fuse module is not loaded; as root: modprobe fuse");
+    }
+    open_to_users(device)
+}
+
+/// Gives the device the mode that Debian's udev rule for it has, on a machine that runs no udev.
+fn open_to_users(device: &Path) -> Result<()> {
+    let is_open = device.metadata()?.permissions().mode() & FUSE_DEVICE_MODE == FUSE_DEVICE_MODE;
+    if !is_open && is_root() {
+        println!("opening {} to ordinary users", device.display());
+        std::fs::set_permissions(device, Permissions::from_mode(FUSE_DEVICE_MODE))?;
     }
     Ok(())
 }

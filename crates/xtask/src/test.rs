@@ -16,17 +16,12 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let fuzzing = fuzz::Options {
-        seconds: options.fuzz_seconds,
-        targets: Vec::new(),
-    };
+    let fuzzing = fuzz::Options { seconds: options.fuzz_seconds, targets: Vec::new() };
     let parts = [
         Part::new("setup", "install what the tests need", setup::run),
         Part::new("unit", "the tests of every crate", unit),
         Part::new("fuzz", "arbitrary bytes into every decoder", || fuzz::run(&fuzzing)),
-        Part::new("real", "real programs on a real mount", || {
-            real::run(&real::Options::default())
-        }),
+        Part::new("real", "real programs on a real mount", || real::run(&real::Options::default())),
     ];
     parts::run(&parts, &options.selection, "cargo xtask test")
 }

@@ -8,10 +8,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn root() -> PathBuf {
     let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let crates_dir = Path::new(&manifest_dir).parent();
-    crates_dir
-        .and_then(Path::parent)
-        .expect("this crate lies two levels below the root")
-        .to_path_buf()
+    crates_dir.and_then(Path::parent).expect("this crate lies two levels below the root").to_path_buf()
 }
 
 /// The directory that Cargo builds into, wherever the user's settings put it.
@@ -19,9 +16,7 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
     let json = cargo(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     let metadata: serde_json::Value = serde_json::from_str(&json).context("`cargo metadata` did not print JSON")?;
     let target_dir = metadata["target_directory"].as_str();
-    target_dir
-        .map(PathBuf::from)
-        .ok_or_else(|| anyhow!("`cargo metadata` names no target directory"))
+    target_dir.map(PathBuf::from).ok_or_else(|| anyhow!("`cargo metadata` names no target directory"))
 }
 
 /// A call of the same Cargo that runs this chore, in the workspace's root.

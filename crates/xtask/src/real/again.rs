@@ -14,11 +14,7 @@ pub(super) fn play(scene: &Scene) -> Result<()> {
     scene.pool.down()?;
     let start = Instant::now();
     scene.pool.up()?;
-    println!(
-        "up again   {:.2} s, with {} entries",
-        start.elapsed().as_secs_f64(),
-        before.len()
-    );
+    println!("up again   {:.2} s, with {} entries", start.elapsed().as_secs_f64(), before.len());
     before.expect_same(&Manifest::of(scene.pool.mount())?)?;
     extract::expect_equal(scene)?;
     the_programs_agree(scene)

@@ -19,10 +19,7 @@ impl Archive {
         let source = stage.local("source")?;
         vendor(stage, &source.join("vendor"))?;
         odd::make(&source.join("odd"), setup::is_root())?;
-        let archive = Archive {
-            file: stage.dir().join("archive.tar"),
-            members: members(&source)?,
-        };
+        let archive = Archive { file: stage.dir().join("archive.tar"), members: members(&source)? };
         archive.write(&source, &stage.dir().join("members"))?;
         fs::remove_dir_all(&source)?;
         Ok(archive)
@@ -38,12 +35,7 @@ impl Archive {
     /// With `--absolute-names`, tar makes a symbolic link when it comes to it, and not at the end.
     pub(super) fn extraction(&self, directory: &Path) -> Program {
         Program::new("tar")
-            .arguments([
-                "--extract",
-                "--preserve-permissions",
-                "--numeric-owner",
-                "--absolute-names",
-            ])
+            .arguments(["--extract", "--preserve-permissions", "--numeric-owner", "--absolute-names"])
             .arguments(["--xattrs", "--xattrs-include=*", "--file"])
             .argument(&self.file)
             .argument("--directory")
@@ -51,21 +43,10 @@ impl Archive {
     }
 
     fn write(&self, source: &Path, list: &Path) -> Result<()> {
-        let names: Vec<&[u8]> = self
-            .members
-            .iter()
-            .map(|member| member.as_os_str().as_bytes())
-            .collect();
+        let names: Vec<&[u8]> = self.members.iter().map(|member| member.as_os_str().as_bytes()).collect();
         fs::write(list, names.join(&0))?;
         Program::new("tar")
-            .arguments([
-                "--create",
-                "--format=posix",
-                "--sparse",
-                "--xattrs",
-                "--numeric-owner",
-                "--file",
-            ])
+            .arguments(["--create", "--format=posix", "--sparse", "--xattrs", "--numeric-owner", "--file"])
             .argument(&self.file)
             .argument("--directory")
             .argument(source)
@@ -80,11 +61,7 @@ impl Archive {
 fn vendor(stage: &Stage, directory: &Path) -> Result<()> {
     let tools = tools_manifest(&stage.dir().join("tools"))?;
     let vendor = workspace::cargo(["vendor", "--versioned-dirs", "--sync", "fuzz/Cargo.toml", "--sync"]);
-    vendor
-        .argument(tools)
-        .argument(directory)
-        .output()
-        .context("the dependencies' sources cannot be had")?;
+    vendor.argument(tools).argument(directory).output().context("the dependencies' sources cannot be had")?;
     Ok(())
 }
 

@@ -24,10 +24,8 @@ impl Chance {
 
     /// Bytes that no compression makes smaller.
     pub(super) fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = std::iter::repeat_with(|| self.next().to_le_bytes())
-            .take(length / 8 + 1)
-            .flatten()
-            .collect();
+        let mut bytes: Vec<u8> =
+            std::iter::repeat_with(|| self.next().to_le_bytes()).take(length / 8 + 1).flatten().collect();
         bytes.truncate(length);
         bytes
     }
@@ -40,10 +38,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_splitmix64() {
         let mut chance = Chance::new(1234567);
-        assert_eq!(
-            [chance.next(), chance.next()],
-            [6457827717110365317, 3203168211198807973]
-        );
+        assert_eq!([chance.next(), chance.next()], [6457827717110365317, 3203168211198807973]);
     }
 
     #[test]

@@ -54,10 +54,7 @@ fn volumes(scene: &Scene) -> Result<()> {
 /// `down` names who uses the pool, and leaves it up.
 fn expect_busy(scene: &Scene) -> Result<()> {
     let log = scene.stage.log("busy");
-    let mut user = Program::new("sleep")
-        .argument("600")
-        .directory(scene.pool.mount())
-        .start_into(&log)?;
+    let mut user = Program::new("sleep").argument("600").directory(scene.pool.mount()).start_into(&log)?;
     let refused = scene.pool.command(["down"]).end()?;
     let is_alive = scene.pool.daemon().is_ok();
     super::process::kill(user.process())?;
@@ -80,10 +77,7 @@ fn expect_listed(scene: &Scene, name: &str, listed: bool) -> Result<()> {
     let list = volume(scene, ["list"])?;
     match list.split_whitespace().any(|word| word == name) == listed {
         true => Ok(()),
-        false => bail!(
-            "`pantala volume list` should{} show {name}:\n{list}",
-            if listed { "" } else { " not" }
-        ),
+        false => bail!("`pantala volume list` should{} show {name}:\n{list}", if listed { "" } else { " not" }),
     }
 }
 
@@ -98,10 +92,6 @@ fn new_mount_point(before: &BTreeSet<PathBuf>) -> Result<PathBuf> {
     let point = new.next().context("the new volume is not mounted")?;
     match new.next() {
         None => Ok(point.clone()),
-        Some(second) => bail!(
-            "one volume, but two mounts: {} and {}",
-            point.display(),
-            second.display()
-        ),
+        Some(second) => bail!("one volume, but two mounts: {} and {}", point.display(), second.display()),
     }
 }

@@ -22,9 +22,7 @@ pub(super) struct Compared {
 pub(super) fn expect_alike(left: &Path, right: &Path, likeness: Likeness) -> Result<Compared> {
     let mut comparison = Comparison::new(left, right, likeness);
     comparison.directory(Path::new(""))?;
-    comparison
-        .differences
-        .expect_none(&format!("{} is as {}", right.display(), left.display()))?;
+    comparison.differences.expect_none(&format!("{} is as {}", right.display(), left.display()))?;
     Ok(comparison.compared)
 }
 
@@ -51,9 +49,7 @@ pub(super) fn first_difference(left: &Path, right: &Path) -> io::Result<Option<u
 /// The names in a directory, in order, `.git` aside where that is not to be compared.
 pub(super) fn names(directory: &Path) -> Result<Vec<OsString>> {
     let entries = directory.read_dir().with_context(|| format!("{directory:?}"))?;
-    let mut names = entries
-        .map(|entry| Ok(entry?.file_name()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
     names.sort();
     Ok(names)
 }
@@ -99,8 +95,7 @@ impl<'a> Comparison<'a> {
     fn names(&mut self, path: &Path, side: &Path) -> Result<BTreeSet<OsString>> {
         let mut names = names(&side.join(path))?;
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            self.differences
-                .add(&path.join(&twice[0]), format!("listed twice in {}", side.display()));
+            self.differences.add(&path.join(&twice[0]), format!("listed twice in {}", side.display()));
         }
         if self.likeness == Likeness::Checkout {
             names.retain(|name| name != OsStr::new(".git"));
@@ -129,13 +124,9 @@ impl<'a> Comparison<'a> {
             return;
         }
         let left = self.left_first.entry(left.inode).or_insert_with(|| path.to_path_buf());
-        let right = self
-            .right_first
-            .entry(right.inode)
-            .or_insert_with(|| path.to_path_buf());
+        let right = self.right_first.entry(right.inode).or_insert_with(|| path.to_path_buf());
         if left != right {
-            self.differences
-                .add(path, format!("a link to {left:?} against {right:?}"));
+            self.differences.add(path, format!("a link to {left:?} against {right:?}"));
         }
     }
 
@@ -174,25 +165,15 @@ mod tests {
         let (left, right) = (tree(), tree());
         let modified = fs::metadata(left.path().join("file")).unwrap().modified().unwrap();
         for name in ["file", "other", "directory"] {
-            File::open(right.path().join(name))
-                .unwrap()
-                .set_modified(modified)
-                .unwrap();
-            File::open(left.path().join(name))
-                .unwrap()
-                .set_modified(modified)
-                .unwrap();
+            File::open(right.path().join(name)).unwrap().set_modified(modified).unwrap();
+            File::open(left.path().join(name)).unwrap().set_modified(modified).unwrap();
         }
         change(right.path());
         let mut comparison = Comparison::new(left.path(), right.path(), Likeness::Copy);
         comparison.directory(Path::new("")).unwrap();
         let words = comparison.differences.words();
         // A symbolic link's time cannot be set by the standard library.
-        words
-            .lines()
-            .filter(|line| !line.contains("\"symlink\": modified"))
-            .collect::<Vec<_>>()
-            .join("\n")
+        words.lines().filter(|line| !line.contains("\"symlink\": modified")).collect::<Vec<_>>().join("\n")
     }
 
     fn tree() -> TempDir {
@@ -244,8 +225,7 @@ mod tests {
         let found = found_after(|right| {
             let file = File::open(right.join("other")).unwrap();
             let modified = file.metadata().unwrap().modified().unwrap();
-            file.set_modified(modified + std::time::Duration::from_nanos(1))
-                .unwrap();
+            file.set_modified(modified + std::time::Duration::from_nanos(1)).unwrap();
         });
         assert!(found.starts_with("\"other\": modified"), "{found}");
     }
@@ -259,10 +239,7 @@ mod tests {
             File::open(right.join("link")).unwrap().set_modified(modified).unwrap();
         });
         assert!(found.contains("\"file\": links 2 against 1"), "{found}");
-        assert!(
-            found.contains("\"link\": a link to \"file\" against \"link\""),
-            "{found}"
-        );
+        assert!(found.contains("\"link\": a link to \"file\" against \"link\""), "{found}");
     }
 
     #[test]
@@ -280,9 +257,6 @@ mod tests {
             let flags = rustix::fs::XattrFlags::empty();
             rustix::fs::setxattr(right.join("other"), "user.note", b"text", flags).unwrap();
         });
-        assert!(
-            found.contains("\"other\": extended attributes {} against {\"user.note\""),
-            "{found}"
-        );
+        assert!(found.contains("\"other\": extended attributes {} against {\"user.note\""), "{found}");
     }
 }

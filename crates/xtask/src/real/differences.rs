@@ -25,16 +25,8 @@ impl Differences {
             return Ok(());
         }
         let unshown = self.total - self.shown.len();
-        let rest = if unshown > 0 {
-            format!("\n  and {unshown} more")
-        } else {
-            String::new()
-        };
-        bail!(
-            "not so: {claim}; {} differences:\n  {}{rest}",
-            self.total,
-            self.shown.join("\n  ")
-        )
+        let rest = if unshown > 0 { format!("\n  and {unshown} more") } else { String::new() };
+        bail!("not so: {claim}; {} differences:\n  {}{rest}", self.total, self.shown.join("\n  "))
     }
 
     #[cfg(test)]

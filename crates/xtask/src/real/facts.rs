@@ -94,14 +94,11 @@ impl Facts {
         }
         let both = self.attributes(likeness).into_iter().zip(later.attributes(likeness));
         let unequal = both.filter(|((_, left), (_, right))| left != right);
-        let mut found: Vec<String> = unequal
-            .map(|((name, left), (_, right))| format!("{name} {left} against {right}"))
-            .collect();
+        let mut found: Vec<String> =
+            unequal.map(|((name, left), (_, right))| format!("{name} {left} against {right}")).collect();
         if likeness == Likeness::Copy && self.is_sparse() && !later.is_sparse() {
-            found.push(format!(
-                "{} bytes allocated against {}, so its holes are lost",
-                self.allocated, later.allocated
-            ));
+            found
+                .push(format!("{} bytes allocated against {}, so its holes are lost", self.allocated, later.allocated));
         }
         found
     }
@@ -170,9 +167,7 @@ fn xattrs(path: &Path) -> Result<BTreeMap<OsString, Vec<u8>>> {
         Err(Errno::NOTSUP) => 0,
         outcome => outcome?,
     };
-    let names = buffer[..length]
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty());
+    let names = buffer[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty());
     let names: Vec<OsString> = names.map(|name| OsString::from_vec(name.to_vec())).collect();
     let mut xattrs = BTreeMap::new();
     for name in names {

@@ -42,11 +42,7 @@ pub(super) fn on_mount(scene: &Scene) -> PathBuf {
 fn clone(scene: &Scene, directory: &Path) -> Result<()> {
     // By URL, so that objects are sent and not linked.
     let url = format!("file://{}", workspace::root().display());
-    git(
-        scene,
-        scene.stage.dir(),
-        ["clone", "--quiet", &url, &directory.display().to_string()],
-    )?;
+    git(scene, scene.stage.dir(), ["clone", "--quiet", &url, &directory.display().to_string()])?;
     Ok(())
 }
 

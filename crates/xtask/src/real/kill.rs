@@ -36,9 +36,11 @@ fn play_round(scene: &Scene, chance: &mut Chance, round: usize) -> Result<()> {
     fs::create_dir(&cut)?;
     let (sync_at, kill_at) = moments(scene, chance);
     let mut tar = scene.archive.extraction(&cut).start_into(&scene.stage.log("tar"))?;
-    let synced = sync_while(scene, &mut tar, &cut, sync_at)?;
+    let synced = hold_and_sync(scene, &mut tar, &cut, sync_at)?;
+    let daemon = scene.pool.daemon()?;
+    process::go_on(tar.process())?;
     wait_for(&mut tar, &cut.join(&scene.archive.members()[kill_at]))?;
-    process::kill(scene.pool.daemon()?)?;
+    process::kill(daemon)?;
     expect_noticed(&mut tar)?;
     let start = Instant::now();
     scene.pool.up()?;
@@ -62,14 +64,13 @@ fn moments(scene: &Scene, chance: &mut Chance) -> (usize, usize) {
 }
 
 /// Holds the extraction at a member, syncs, and notes all that is there but the file just being written.
-fn sync_while(scene: &Scene, tar: &mut Running, cut: &Path, member: usize) -> Result<Manifest> {
+fn hold_and_sync(scene: &Scene, tar: &mut Running, cut: &Path, member: usize) -> Result<Manifest> {
     wait_for(tar, &cut.join(&scene.archive.members()[member]))?;
     process::pause(tar.process())?;
     scene.pool.sync()?;
     let mut synced = Manifest::of(scene.pool.mount())?;
     let unfinished: Vec<PathBuf> = process::open_files(tar.process())?;
     synced.forget(|path| unfinished.iter().any(|open| open == path));
-    process::go_on(tar.process())?;
     Ok(synced)
 }
 
@@ -88,11 +89,7 @@ fn wait_for(tar: &mut Running, member: &Path) -> Result<()> {
             bail!("the extraction ended before it came to {}", member.display());
         }
         if start.elapsed() > EXTRACTION_TIME_MAX {
-            bail!(
-                "the extraction did not come to {} within {} s",
-                member.display(),
-                EXTRACTION_TIME_MAX.as_secs()
-            );
+            bail!("the extraction did not come to {} within {} s", member.display(), EXTRACTION_TIME_MAX.as_secs());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -100,9 +97,7 @@ fn wait_for(tar: &mut Running, member: &Path) -> Result<()> {
 }
 
 fn expect_noticed(tar: &mut Running) -> Result<()> {
-    let status = tar
-        .wait(NOTICE_TIME_MAX)
-        .context("the extraction hangs on a dead mount")?;
+    let status = tar.wait(NOTICE_TIME_MAX).context("the extraction hangs on a dead mount")?;
     match status.success() {
         true => bail!("the extraction succeeded although the daemon was killed in its middle"),
         false => Ok(()),

@@ -20,10 +20,7 @@ struct Entry {
 impl Manifest {
     /// Of all that lies below a directory.
     pub(super) fn of(root: &Path) -> Result<Manifest> {
-        let mut manifest = Manifest {
-            root: root.to_path_buf(),
-            entries: BTreeMap::new(),
-        };
+        let mut manifest = Manifest { root: root.to_path_buf(), entries: BTreeMap::new() };
         manifest.add_below(root)?;
         Ok(manifest)
     }

@@ -76,53 +76,19 @@ struct Scenario {
 }
 
 const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "extract",
-        about: "an archive extracts as on the local disk",
-        play: extract::play,
-    },
-    Scenario {
-        name: "commands",
-        about: "volumes come and go, a busy pool stays up",
-        play: commands::play,
-    },
-    Scenario {
-        name: "build",
-        about: "a crate builds on the mount, and stays built",
-        play: build::play,
-    },
-    Scenario {
-        name: "git",
-        about: "a clone is repacked and checked",
-        play: git::play,
-    },
-    Scenario {
-        name: "sqlite",
-        about: "a database is made, shared and checked",
-        play: sqlite::play,
-    },
-    Scenario {
-        name: "kill",
-        about: "what was synced before a SIGKILL is there and equal",
-        play: kill::play,
-    },
-    Scenario {
-        name: "again",
-        about: "down and up, and all is equal",
-        play: again::play,
-    },
-    Scenario {
-        name: "user",
-        about: "an ordinary user's pool does the same",
-        play: user::play,
-    },
+    Scenario { name: "extract", about: "an archive extracts as on the local disk", play: extract::play },
+    Scenario { name: "commands", about: "volumes come and go, a busy pool stays up", play: commands::play },
+    Scenario { name: "build", about: "a crate builds on the mount, and stays built", play: build::play },
+    Scenario { name: "git", about: "a clone is repacked and checked", play: git::play },
+    Scenario { name: "sqlite", about: "a database is made, shared and checked", play: sqlite::play },
+    Scenario { name: "kill", about: "what was synced before a SIGKILL is there and equal", play: kill::play },
+    Scenario { name: "again", about: "down and up, and all is equal", play: again::play },
+    Scenario { name: "user", about: "an ordinary user's pool does the same", play: user::play },
 ];
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
-        SCENARIOS
-            .iter()
-            .for_each(|scenario| println!("{:<10} {}", scenario.name, scenario.about));
+        SCENARIOS.iter().for_each(|scenario| println!("{:<10} {}", scenario.name, scenario.about));
         return Ok(());
     }
     let scenarios = chosen(&options.only)?;
@@ -141,12 +107,7 @@ fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64) -> Result<()> {
     println!("archive    {} entries, seed {seed}", archive.members().len());
     let pool = Pool::new(binary, stage.store(), stage.mount()).with_run_time_max(TEST_TIME_MAX);
     timed("up", || pool.up())?;
-    let scene = Scene {
-        stage,
-        pool: &pool,
-        archive: &archive,
-        seed,
-    };
+    let scene = Scene { stage, pool: &pool, archive: &archive, seed };
     for scenario in scenarios {
         println!("--- {}: {}", scenario.name, scenario.about);
         timed(scenario.name, || (scenario.play)(&scene)).with_context(|| scenario.name)?;
@@ -156,10 +117,7 @@ fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64) -> Result<()> {
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static Scenario>> {
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| SCENARIOS.iter().all(|scenario| scenario.name != name.as_str()))
-    {
+    if let Some(unknown) = only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != name.as_str())) {
         bail!("there is no scenario `{unknown}`; --list shows them");
     }
     let is_chosen = |name: &str| only.is_empty() || name == "extract" || only.iter().any(|chosen| chosen == name);
@@ -181,9 +139,7 @@ fn default_dir() -> Result<PathBuf> {
 }
 
 fn seed_from_clock() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |time| time.as_nanos() as u64 % 1_000_000)
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64 % 1_000_000)
 }
 
 /// Does something and shows how long it took.

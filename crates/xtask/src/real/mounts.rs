@@ -14,10 +14,7 @@ const MOUNT_POINT_FIELD: usize = 4;
 pub(super) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
     let table = std::fs::read("/proc/self/mountinfo")?;
     let lines = table.split(|byte| *byte == b'\n');
-    let mut points: Vec<PathBuf> = lines
-        .filter_map(mount_point)
-        .filter(|point| point.starts_with(directory))
-        .collect();
+    let mut points: Vec<PathBuf> = lines.filter_map(mount_point).filter(|point| point.starts_with(directory)).collect();
     points.reverse();
     Ok(points)
 }
@@ -52,10 +49,7 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = field;
     while let [first, tail @ ..] = rest {
-        let octal = tail
-            .get(..3)
-            .filter(|_| *first == b'\\')
-            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let octal = tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
         match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
             Some(byte) => {
                 bytes.push(byte);

@@ -71,20 +71,14 @@ fn sizes(folder: &Path) -> Result<()> {
             fs::write(folder.join(size.to_string()), chance.bytes(size))?;
         }
     }
-    Ok(fs::write(
-        folder.join("compressible"),
-        "the same line again\n".repeat(100_000),
-    )?)
+    Ok(fs::write(folder.join("compressible"), "the same line again\n".repeat(100_000))?)
 }
 
 /// More names than one reply of a directory's listing holds.
 fn crowd(folder: &Path) -> Result<()> {
     fs::create_dir(folder)?;
     for number in 0..CROWD {
-        fs::write(
-            folder.join(format!("{number} of a crowd whose names are not short")),
-            number.to_string(),
-        )?;
+        fs::write(folder.join(format!("{number} of a crowd whose names are not short")), number.to_string())?;
     }
     Ok(())
 }
@@ -114,13 +108,7 @@ fn links(folder: &Path) -> Result<()> {
         symlink(target, folder.join(name))?;
     }
     // A symbolic link can have several names, too.
-    Ok(rustix::fs::linkat(
-        CWD,
-        folder.join("dangling"),
-        CWD,
-        folder.join("dangling again"),
-        AtFlags::empty(),
-    )?)
+    Ok(rustix::fs::linkat(CWD, folder.join("dangling"), CWD, folder.join("dangling again"), AtFlags::empty())?)
 }
 
 fn modes(folder: &Path, is_root: bool) -> Result<()> {
@@ -180,13 +168,7 @@ fn owners(folder: &Path) -> Result<()> {
         lchown(folder.join(format!("link to {name}")), Some(group), Some(owner))?;
     }
     let null = rustix::fs::makedev(1, 3);
-    match rustix::fs::mknodat(
-        CWD,
-        folder.join("null"),
-        FileType::CharacterDevice,
-        Mode::from_raw_mode(0o666),
-        null,
-    ) {
+    match rustix::fs::mknodat(CWD, folder.join("null"), FileType::CharacterDevice, Mode::from_raw_mode(0o666), null) {
         // In a container, even root may not.
         Err(rustix::io::Errno::PERM) => Ok(()),
         outcome => Ok(outcome?),
@@ -196,14 +178,9 @@ fn owners(folder: &Path) -> Result<()> {
 /// From the earliest that ext4 keeps to beyond 32 bits of seconds.
 fn times(folder: &Path) -> Result<()> {
     fs::create_dir(folder)?;
-    for (seconds, nanoseconds) in [
-        (0, 0),
-        (0, 1),
-        (-1, 500_000_000),
-        (-2_000_000_000, 1),
-        (1 << 31, 0),
-        (7_000_000_000, 999_999_999),
-    ] {
+    for (seconds, nanoseconds) in
+        [(0, 0), (0, 1), (-1, 500_000_000), (-2_000_000_000, 1), (1 << 31, 0), (7_000_000_000, 999_999_999)]
+    {
         let file = folder.join(format!("{seconds}.{nanoseconds:09}"));
         fs::write(&file, "")?;
         set_modified(&file, seconds, nanoseconds)?;
@@ -215,10 +192,7 @@ fn times(folder: &Path) -> Result<()> {
 
 fn set_modified(path: &Path, tv_sec: i64, tv_nsec: i64) -> Result<()> {
     let time = Timespec { tv_sec, tv_nsec };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
+    let times = Timestamps { last_access: time, last_modification: time };
     Ok(rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 

@@ -25,13 +25,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(binary: PathBuf, store: PathBuf, mount: PathBuf) -> Pool {
-        Pool {
-            binary,
-            store,
-            mount,
-            user: None,
-            _watchdog: None,
-        }
+        Pool { binary, store, mount, user: None, _watchdog: None }
     }
 
     /// A pool that another user runs.
@@ -66,10 +60,9 @@ impl Pool {
     pub(super) fn up(&self) -> Result<String> {
         let said = self.command(["up", "--mount"]).argument(&self.mount).output()?;
         match mounts::below(&self.mount)?.is_empty() {
-            true => bail!(
-                "`pantala up` succeeded, but nothing is mounted at {}; it said: {said}",
-                self.mount.display()
-            ),
+            true => {
+                bail!("`pantala up` succeeded, but nothing is mounted at {}; it said: {said}", self.mount.display())
+            }
             false => Ok(said),
         }
     }
@@ -99,9 +92,7 @@ impl Pool {
     /// The daemon's process.
     pub(super) fn daemon(&self) -> Result<u32> {
         let status = self.status()?;
-        let process = status["node"]["pid"]
-            .as_u64()
-            .and_then(|process| u32::try_from(process).ok());
+        let process = status["node"]["pid"].as_u64().and_then(|process| u32::try_from(process).ok());
         process.with_context(|| format!("`pantala status --json` has no .node.pid: {status}"))
     }
 
@@ -122,10 +113,7 @@ impl Pool {
             .run_time_max(COMMAND_TIME_MAX);
         let Some(user) = self.user else { return program };
         let home = self.store.parent().unwrap_or(&self.store);
-        program
-            .user(user)
-            .environment("HOME", home)
-            .environment("XDG_RUNTIME_DIR", home)
+        program.user(user).environment("HOME", home).environment("XDG_RUNTIME_DIR", home)
     }
 
     fn end(&self) -> Result<()> {

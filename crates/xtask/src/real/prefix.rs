@@ -76,9 +76,7 @@ mod tests {
 
     fn folder(files: &[(&str, &str)]) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        files
-            .iter()
-            .for_each(|(name, content)| fs::write(folder.path().join(name), content).unwrap());
+        files.iter().for_each(|(name, content)| fs::write(folder.path().join(name), content).unwrap());
         folder
     }
 

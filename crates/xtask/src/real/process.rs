@@ -19,10 +19,7 @@ pub(super) fn of_store(store: &Path) -> Result<Vec<u32>> {
     };
     let entries = std::fs::read_dir("/proc")?;
     let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Ok(processes
-        .filter(|process| *process != std::process::id())
-        .filter(names_store)
-        .collect())
+    Ok(processes.filter(|process| *process != std::process::id()).filter(names_store).collect())
 }
 
 /// Ends what serves a store, as a crash would.
@@ -36,17 +33,13 @@ pub(super) fn kill_all_of_store(store: &Path) -> Result<()> {
 /// Sends SIGKILL and waits until the process is gone.
 pub(super) fn kill(process: u32) -> Result<()> {
     signal(process, Signal::KILL)?;
-    wait_until(&format!("process {process} is gone"), || {
-        matches!(state(process), None | Some('Z'))
-    })
+    wait_until(&format!("process {process} is gone"), || matches!(state(process), None | Some('Z')))
 }
 
 /// Stops a process where it is; [`go_on`] lets it run again.
 pub(super) fn pause(process: u32) -> Result<()> {
     signal(process, Signal::STOP)?;
-    wait_until(&format!("process {process} is stopped"), || {
-        matches!(state(process), None | Some('T' | 'Z'))
-    })
+    wait_until(&format!("process {process} is stopped"), || matches!(state(process), None | Some('T' | 'Z')))
 }
 
 pub(super) fn go_on(process: u32) -> Result<()> {
@@ -56,26 +49,18 @@ pub(super) fn go_on(process: u32) -> Result<()> {
 /// The files that a process has open.
 pub(super) fn open_files(process: u32) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(format!("/proc/{process}/fd"))?;
-    Ok(entries
-        .filter_map(|entry| entry.ok()?.path().read_link().ok())
-        .collect())
+    Ok(entries.filter_map(|entry| entry.ok()?.path().read_link().ok()).collect())
 }
 
 /// A line of `/proc/PID/status`, such as `VmRSS`.
 pub(super) fn status_field(process: u32, field: &str) -> Result<String> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.map(|value| value.trim().to_owned())
-        .with_context(|| format!("process {process} has no {field}"))
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.map(|value| value.trim().to_owned()).with_context(|| format!("process {process} has no {field}"))
 }
 
 fn signal(process: u32, signal: Signal) -> Result<()> {
-    let pid = i32::try_from(process)
-        .ok()
-        .and_then(Pid::from_raw)
-        .with_context(|| format!("no process {process}"))?;
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw).with_context(|| format!("no process {process}"))?;
     match rustix::process::kill_process(pid, signal) {
         Err(rustix::io::Errno::SRCH) => Ok(()),
         outcome => Ok(outcome?),
@@ -108,16 +93,9 @@ mod tests {
     #[test]
     fn a_process_is_found_by_its_store_and_killed() {
         let store = tempfile::tempdir().unwrap();
-        let mut child = Command::new("sleep")
-            .arg("60")
-            .env("PANTALA_STORE", store.path())
-            .spawn()
-            .unwrap();
+        let mut child = Command::new("sleep").arg("60").env("PANTALA_STORE", store.path()).spawn().unwrap();
         // Its environment shows a moment after its start.
-        wait_until("the process is found", || {
-            of_store(store.path()).unwrap() == [child.id()]
-        })
-        .unwrap();
+        wait_until("the process is found", || of_store(store.path()).unwrap() == [child.id()]).unwrap();
         kill_all_of_store(store.path()).unwrap();
         assert!(!child.wait().unwrap().success());
         assert!(of_store(store.path()).unwrap().is_empty());

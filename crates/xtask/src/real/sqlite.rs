@@ -56,16 +56,8 @@ fn script(scene: &Scene) -> Result<PathBuf> {
     for first in (0..ROWS).step_by(ROWS_PER_TRANSACTION as usize) {
         sql.push_str("begin;\n");
         for id in first..first + ROWS_PER_TRANSACTION {
-            writeln!(
-                sql,
-                "insert into item values({id}, 'item {id}', {id} / 7.0, zeroblob({}));",
-                id % 500
-            )?;
-            writeln!(
-                sql,
-                "insert into event(item, at) values({}, {id});",
-                id * 7919 % (id + 1)
-            )?;
+            writeln!(sql, "insert into item values({id}, 'item {id}', {id} / 7.0, zeroblob({}));", id % 500)?;
+            writeln!(sql, "insert into event(item, at) values({}, {id});", id * 7919 % (id + 1))?;
         }
         sql.push_str("commit;\n");
     }
@@ -80,23 +72,11 @@ fn script(scene: &Scene) -> Result<PathBuf> {
 fn fill(database: &Path, mode: &str, script: &Path) -> Result<()> {
     let set = sqlite(database, &format!("pragma journal_mode = {mode}"))?;
     if set.trim() != mode {
-        bail!(
-            "{} has journal mode {} instead of {mode}",
-            database.display(),
-            set.trim()
-        );
+        bail!("{} has journal mode {} instead of {mode}", database.display(), set.trim());
     }
     let start = Instant::now();
-    Program::new("sqlite3")
-        .argument("-bail")
-        .argument(database)
-        .input(File::open(script)?)
-        .output()?;
-    println!(
-        "{mode:<10} {ROWS} rows in {:.2} s in {}",
-        start.elapsed().as_secs_f64(),
-        database.display()
-    );
+    Program::new("sqlite3").argument("-bail").argument(database).input(File::open(script)?).output()?;
+    println!("{mode:<10} {ROWS} rows in {:.2} s in {}", start.elapsed().as_secs_f64(), database.display());
     Ok(())
 }
 
@@ -126,25 +106,14 @@ fn expect_exclusion(database: &Path) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let second = Program::new("sqlite3")
-        .argument(database)
-        .argument("begin immediate")
-        .end()?;
+    let second = Program::new("sqlite3").argument(database).argument("begin immediate").end()?;
     if second.status.success() || !second.errors.contains("locked") {
-        bail!(
-            "two processes write to {} at once: {}",
-            database.display(),
-            second.failure()
-        );
+        bail!("two processes write to {} at once: {}", database.display(), second.failure());
     }
     holder.wait(LOCK_TIME_MAX).context("the first process did not let go")?;
     Ok(())
 }
 
 fn sqlite(database: &Path, statement: &str) -> Result<String> {
-    Program::new("sqlite3")
-        .argument("-bail")
-        .argument(database)
-        .argument(statement)
-        .output()
+    Program::new("sqlite3").argument("-bail").argument(database).argument(statement).output()
 }

@@ -14,9 +14,7 @@ impl Stage {
     /// An empty working directory: what was there is unmounted, ended and removed.
     pub(super) fn new(dir: PathBuf) -> Result<Stage> {
         fs::create_dir_all(&dir)?;
-        let stage = Stage {
-            dir: dir.canonicalize()?,
-        };
+        let stage = Stage { dir: dir.canonicalize()? };
         stage
             .clear()
             .with_context(|| format!("what an earlier run left in {} cannot be cleared", stage.dir.display()))?;

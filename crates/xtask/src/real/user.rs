@@ -57,14 +57,7 @@ fn archive(home: &Path) -> Result<PathBuf> {
     let archive = home.join("archive.tar");
     let sources = crate::workspace::root();
     Program::new("tar")
-        .arguments([
-            "--create",
-            "--format=posix",
-            "--owner=65534",
-            "--group=65534",
-            "--numeric-owner",
-            "--file",
-        ])
+        .arguments(["--create", "--format=posix", "--owner=65534", "--group=65534", "--numeric-owner", "--file"])
         .argument(&archive)
         .argument("--directory")
         .argument(sources)
@@ -75,12 +68,8 @@ fn archive(home: &Path) -> Result<PathBuf> {
 
 /// Runs tar in the mount as the user.
 fn tar(pool: &Pool, archive: &Path, operation: &str) -> Result<()> {
-    let tar = Program::new("tar")
-        .arguments([operation, "--preserve-permissions", "--directory"])
-        .argument(pool.mount());
-    tar.arguments(["--file", "-"])
-        .input(File::open(archive)?)
-        .user(USER)
-        .output()?;
+    let tar =
+        Program::new("tar").arguments([operation, "--preserve-permissions", "--directory"]).argument(pool.mount());
+    tar.arguments(["--file", "-"]).input(File::open(archive)?).user(USER).output()?;
     Ok(())
 }
