@@ -46,7 +46,7 @@ pub(crate) const DIRTY_BYTES_MAX: u64 = 64 << 20;
 pub(crate) const DIRTY_BYTES_COMMIT: u64 = DIRTY_BYTES_MAX / 2;
 
 /// Changed records in one volume's overlay that start a checkpoint.
-pub(crate) const OVERLAY_RECORDS_CHECKPOINT: u64 = 150_000;
+pub(crate) const OVERLAY_RECORDS_CHECKPOINT: u64 = 64_000;
 
 /// Changed records in one volume's overlay at which operations wait for the checkpoint under way.
 pub(crate) const OVERLAY_RECORDS_MAX: u64 = 2 * OVERLAY_RECORDS_CHECKPOINT;
@@ -66,16 +66,16 @@ pub(crate) const JOURNAL_PART_BYTES: usize = 512 << 10;
 /// Links of one part of a journal group.
 pub(crate) const JOURNAL_PART_LINKS_MAX: usize = 8 << 10;
 
-/// Extents of one orphan that are dropped in a step.
+/// Entries of a directory that a listing takes at a time.
 pub(crate) const DIRECTORY_BATCH_ENTRIES: usize = 256;
 
 /// Memory for decoded tree nodes, in bytes, per pool.
-pub(crate) const NODE_CACHE_BYTES: u64 = 48 << 20;
+pub(crate) const NODE_CACHE_BYTES: u64 = 32 << 20;
 
 /// Memory for decoded data blocks, in bytes, per pool.
-pub(crate) const DATA_CACHE_BYTES: u64 = 16 << 20;
+pub(crate) const DATA_CACHE_BYTES: u64 = 8 << 20;
 
-/// Symbolic names for locks on inodes: two inodes may share one.
+/// Locks on inodes: inodes whose numbers differ by a multiple of this share one.
 pub(crate) const LOCK_STRIPES: usize = 1024;
 
 /// Parts of the overlay, each under its own lock.

@@ -10,7 +10,7 @@ use block::{Compression, MemoryIndex, Store, StoreId, StoreOptions};
 use sim::{Random, SimDisk};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use volume::{Creator, Environment, Pool, PoolOptions, Timestamp, Volume, VolumeId};
+use volume::{Creator, Environment, Inode, NewInode, Pool, PoolOptions, Timestamp, Volume, VolumeId};
 use workload::{FILE_BYTES_MAX, Workload, dump};
 
 /// A clock that ticks when it is looked at.
@@ -33,9 +33,10 @@ fn store_options() -> StoreOptions {
     StoreOptions { segment_bytes: 256 << 10, compression: Compression::Lz4, id }
 }
 
+const OWNER: Creator = Creator { uid: 1, gid: 1 };
+
 fn pool_options() -> PoolOptions {
-    let owner = Creator { uid: 1, gid: 1 };
-    PoolOptions { environment: Arc::new(Clock::default()), background: false, owner }
+    PoolOptions { environment: Arc::new(Clock::default()), background: false, owner: OWNER }
 }
 
 fn open_pool(disk: &SimDisk, is_new: bool) -> Result<Pool, volume::PoolError> {
@@ -63,7 +64,7 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
         let disk = SimDisk::new();
         let mut pool = open_pool(&disk, true).unwrap();
         let mut volume = main_volume(&pool);
-        let mut workload = Workload::new(seed, FILE_BYTES_MAX);
+        let mut workload = Workload::new(Inode::ROOT, seed, FILE_BYTES_MAX);
         for step in 0..400 {
             workload.step(&volume).unwrap();
             match workload.random.below(40) {
@@ -83,7 +84,7 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
                 _ => {}
             }
             if step % 50 == 49 {
-                assert_eq!(dump(&volume).unwrap(), workload.model.dump(), "seed {seed}, step {step}");
+                assert_eq!(dump(&volume, Inode::ROOT).unwrap(), workload.model.dump(), "seed {seed}, step {step}");
             }
         }
         let counted = volume.space().unwrap().inodes;
@@ -101,7 +102,7 @@ struct History {
 }
 
 fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
-    let mut workload = Workload::new(seed, 40 << 10);
+    let mut workload = Workload::new(Inode::ROOT, seed, 40 << 10);
     let mut history = History { states: vec![workload.model.dump()], durable_steps: 0, operations: 0 };
     let Ok(pool) = open_pool(disk, true) else {
         return history;
@@ -135,16 +136,13 @@ fn check_recovered(disk: &SimDisk, history: &History) {
         return;
     };
     let volume = main_volume(&pool);
-    let found = dump(&volume).unwrap();
+    let found = dump(&volume, Inode::ROOT).unwrap();
     let kept = history.states.iter().rposition(|state| *state == found);
     let kept = kept.unwrap_or_else(|| panic!("no prefix of the operations gives what was recovered:\n{found:#?}"));
     assert!(kept >= history.durable_steps, "{} steps were synced, {kept} are there", history.durable_steps);
     volume
         .write(
-            volume
-                .make(volume::Inode::ROOT, b"after", volume::NewInode::File, 0o600, Creator { uid: 1, gid: 1 })
-                .unwrap()
-                .0,
+            volume.make(Inode::ROOT, b"after", NewInode::File, 0o600, Creator { uid: 1, gid: 1 }).unwrap().0,
             0,
             &[1; 5000],
             volume::SetId::Keep,
@@ -194,9 +192,46 @@ fn the_crash_test_notices_a_disk_that_ignores_syncs() {
         for survival in 0..10 {
             let crashed = disk.crash(survival);
             let Ok(pool) = open_pool(&crashed, false) else { panic!("{} steps were synced", history.durable_steps) };
-            let found = dump(&main_volume(&pool));
+            let found = dump(&main_volume(&pool), Inode::ROOT);
             let kept = found.ok().and_then(|found| history.states.iter().rposition(|state| *state == found));
             assert!(kept.is_some_and(|kept| kept >= history.durable_steps), "steps are lost");
+        }
+    }
+}
+
+/// Several threads work in directories of their own, and now and then sync, while the pool's threads store and checkpoint.
+#[test]
+fn threads_beside_each_other_and_beside_checkpoints_each_see_their_own_model() {
+    const THREADS: u64 = 4;
+    for seed in 0..seeds("THREAD_SEEDS", 3) {
+        let disk = SimDisk::new();
+        let store = Store::create(Arc::new(disk.clone()), Box::new(MemoryIndex::default()), store_options()).unwrap();
+        let pool = Pool::open(Arc::new(store), PoolOptions { background: true, ..pool_options() }).unwrap();
+        let volume = main_volume(&pool);
+        let work = &|number: u64| {
+            let name = format!("thread{number}").into_bytes();
+            let (top, _) = volume.make(Inode::ROOT, &name, NewInode::Directory, 0o755, OWNER).unwrap();
+            let mut workload = Workload::new(top, seed * THREADS + number, FILE_BYTES_MAX);
+            for _ in 0..400 {
+                workload.step(&volume).unwrap();
+                match workload.random.below(20) {
+                    0 => volume.sync().unwrap(),
+                    1 => volume.checkpoint().unwrap(),
+                    _ => {}
+                }
+            }
+            assert_eq!(dump(&volume, top).unwrap(), workload.model.dump(), "seed {seed}, thread {number}");
+            (top, workload.model)
+        };
+        let models: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || work(number))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        pool.sync().unwrap();
+        drop((volume, pool));
+        let pool = open_pool(&disk.crash(seed), false).unwrap();
+        for (top, model) in models {
+            assert_eq!(dump(&main_volume(&pool), top).unwrap(), model.dump(), "seed {seed}: after a crash");
         }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Node {
 /// Inodes by number; the numbers are those that the volume gives.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
+    /// The directory in which everything happens.
+    pub(crate) top: u64,
     pub(crate) nodes: BTreeMap<u64, Node>,
 }
 
@@ -33,8 +35,8 @@ impl Node {
 }
 
 impl Model {
-    pub(crate) fn new() -> Self {
-        Self { nodes: BTreeMap::from([(Inode::ROOT.0, Node::new(Kind::Directory, 0o755))]) }
+    pub(crate) fn new(top: Inode) -> Self {
+        Self { top: top.0, nodes: BTreeMap::from([(top.0, Node::new(Kind::Directory, 0o755))]) }
     }
 
     pub(crate) fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<u64> {
@@ -183,7 +185,7 @@ impl Model {
     /// Everything that a user can see, as lines.
     pub(crate) fn dump(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        self.dump_below(Inode::ROOT.0, String::new(), &mut lines);
+        self.dump_below(self.top, String::new(), &mut lines);
         lines
     }
 

@@ -18,8 +18,8 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    pub(crate) fn new(seed: u64, file_bytes: u64) -> Self {
-        Self { random: Random::new(seed), model: Model::new(), file_bytes }
+    pub(crate) fn new(top: Inode, seed: u64, file_bytes: u64) -> Self {
+        Self { random: Random::new(seed), model: Model::new(top), file_bytes }
     }
 
     fn pick(&mut self, from: &[u64]) -> Option<Inode> {
@@ -154,9 +154,9 @@ impl Workload {
             false => volume.unlink(directory, &name),
         };
         agree(self.model.clone().remove(directory.0, &name, wants_directory), result.as_ref().map(|_| ()))?;
-        if let Ok(inode) = result {
+        if let Ok(orphan) = result {
             self.model.remove(directory.0, &name, wants_directory).expect("it agreed");
-            volume.reclaim(inode)?;
+            orphan.map(|inode| volume.reclaim(inode)).transpose()?;
         }
         Ok(())
     }
@@ -228,9 +228,9 @@ fn agree(expected: std::result::Result<(), Errno>, got: std::result::Result<(), 
 }
 
 /// Everything that a user can see of a volume, as lines.
-pub(crate) fn dump(volume: &Volume) -> Result<Vec<String>> {
+pub(crate) fn dump(volume: &Volume, top: Inode) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    dump_below(volume, Inode::ROOT, String::new(), &mut lines)?;
+    dump_below(volume, top, String::new(), &mut lines)?;
     Ok(lines)
 }
 
