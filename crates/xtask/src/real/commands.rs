@@ -43,12 +43,22 @@ fn volumes(scene: &Scene) -> Result<()> {
     if fs::read(renamed.join("file"))? != b"in the second volume" {
         bail!("a renamed volume has lost its file");
     }
-    volume(scene, ["delete", "third"])?;
+    expect_asked(scene, "third")?;
+    volume(scene, ["delete", "third", "--yes"])?;
     expect_listed(scene, "third", false)?;
     match mount_points()? == before {
         true => Ok(()),
         false => bail!("a deleted volume is still mounted"),
     }
+}
+
+/// Where nobody can be asked, a volume is not deleted without `--yes`.
+fn expect_asked(scene: &Scene, name: &str) -> Result<()> {
+    let refused = scene.pool.command(["volume", "delete", name]).end()?;
+    if refused.status.success() {
+        bail!("`pantala volume delete {name}` asked nobody");
+    }
+    expect_listed(scene, name, true)
 }
 
 /// `down` names who uses the pool, and leaves it up.
