@@ -1,0 +1,35 @@
+//! The commands, one file each.
+
+mod completions;
+mod down;
+mod man;
+mod reindex;
+mod status;
+mod status_text;
+mod sync;
+mod table;
+mod up;
+mod volume;
+
+use crate::arguments::{Command, StoreCommand};
+use crate::node;
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// Does what the user said.
+pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Up(arguments) => up::run(arguments)?,
+        Command::Down(arguments) => down::run(arguments)?,
+        Command::Sync(arguments) => sync::run(arguments)?,
+        Command::Status(arguments) => return status::run(arguments),
+        Command::Volume(arguments) => volume::run(arguments.command)?,
+        Command::Store(arguments) => match arguments.command {
+            StoreCommand::Reindex(arguments) => reindex::run(arguments)?,
+        },
+        Command::Completions(arguments) => completions::run(&arguments)?,
+        Command::Man(arguments) => man::run(&arguments)?,
+        Command::Node(arguments) => return Ok(node::daemon::run(arguments)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,62 @@
+//! A status as people read it.
+
+use super::table;
+use crate::output::{self, Tone, toned};
+use crate::status::{Health, SpaceStatus, Status, VolumeStatus};
+
+/// Digits of a root hash that tell one from another; `--json` has them all.
+const ROOT_DIGITS: usize = 16;
+
+/// All of it.
+pub(super) fn status(status: &Status) -> String {
+    let node = &status.node;
+    let uptime = output::duration(node.uptime_seconds);
+    let facts = [
+        ("node", format!("up for {uptime}, process {}, pantala {}", node.pid, node.version)),
+        ("store", node.store.display().to_string()),
+        ("transport", node.transport.clone()),
+        ("space", space(&status.space)),
+        ("dirty", output::bytes(status.dirty_bytes)),
+        ("health", health(status)),
+    ];
+    let facts = facts.map(|(name, fact)| format!("{} {fact}\n", toned(&format!("{name:<9}"), Tone::Quiet)));
+    format!("{}\n{}", facts.concat(), volumes(&status.volumes))
+}
+
+/// The volumes alone.
+pub(super) fn volumes(volumes: &[VolumeStatus]) -> String {
+    let heads = ["VOLUME", "MOUNTED AT", "INODES", "LOGICAL", "DIRTY", "CHECKPOINT", "ROOT"];
+    table::table(&heads, &[2, 3, 4], volumes.iter().map(volume))
+}
+
+fn volume(volume: &VolumeStatus) -> Vec<String> {
+    let mountpoint = volume.mountpoint.as_ref().map_or("-".to_owned(), |path| path.display().to_string());
+    let root = volume.root.as_deref().unwrap_or("-");
+    vec![
+        volume.name.clone(),
+        mountpoint,
+        volume.inodes.to_string(),
+        output::bytes(volume.logical_bytes),
+        volume.dirty_records.to_string(),
+        format!("{} ago", output::duration(volume.checkpoint_age_seconds)),
+        root.get(..ROOT_DIGITS).unwrap_or(root).to_owned(),
+    ]
+}
+
+fn space(space: &SpaceStatus) -> String {
+    let ratio = space.ratio.map_or(String::new(), |ratio| format!(" ({ratio:.2} : 1)"));
+    format!(
+        "{} logical, {} stored{ratio}, {} of {} free",
+        output::bytes(space.logical_bytes),
+        output::bytes(space.stored_bytes),
+        output::bytes(space.free_bytes),
+        output::bytes(space.total_bytes),
+    )
+}
+
+fn health(status: &Status) -> String {
+    let tone = if status.health == Health::Ok { Tone::Good } else { Tone::Bad };
+    let word = toned(status.health.word(), tone);
+    let problems = status.problems.iter().map(|problem| format!("\n{:<10}{problem}", ""));
+    format!("{word}{}", problems.collect::<String>())
+}

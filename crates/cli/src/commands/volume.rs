@@ -1,0 +1,66 @@
+//! `pantala volume ...`.
+
+use super::status_text;
+use crate::arguments::{StoreArgument, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename};
+use crate::control::{Client, Request};
+use crate::{defaults, output};
+use anyhow::{Context, Result, bail};
+use std::io::{self, BufRead, IsTerminal};
+
+pub(super) fn run(command: VolumeCommand) -> Result<()> {
+    match command {
+        VolumeCommand::Create(arguments) => create(arguments),
+        VolumeCommand::List(arguments) => list(arguments),
+        VolumeCommand::Delete(arguments) => delete(arguments),
+        VolumeCommand::Rename(arguments) => rename(arguments),
+    }
+}
+
+fn create(arguments: VolumeCreate) -> Result<()> {
+    let mount = arguments.mount.as_deref().map(defaults::absolute).transpose()?;
+    order(arguments.store, &Request::CreateVolume { name: arguments.name, mount })
+}
+
+fn list(arguments: VolumeList) -> Result<()> {
+    let volumes = connect(arguments.store)?.status()?.volumes;
+    let text = match arguments.json {
+        true => serde_json::to_string_pretty(&volumes).context("cannot print the volumes")? + "\n",
+        false => status_text::volumes(&volumes),
+    };
+    Ok(output::print(&text)?)
+}
+
+fn delete(arguments: VolumeDelete) -> Result<()> {
+    let VolumeDelete { store, name, yes } = arguments;
+    let store = defaults::store(store.store)?;
+    // Nobody waits for an answer of a node that is not there; nor does the node wait for the user's.
+    drop(Client::connect_to_running(&store)?);
+    if !yes && !confirm(&name)? {
+        bail!("{name} was not deleted");
+    }
+    let lines = Client::connect_to_running(&store)?.order(&Request::DeleteVolume { name })?;
+    Ok(output::print_lines(&lines)?)
+}
+
+fn confirm(name: &str) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("cannot delete {name}: there is no terminal to ask on; confirm with --yes");
+    }
+    output::print(&format!("Delete the volume {name} with all that is in it? Type its name to confirm: "))?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    Ok(answer.trim() == name)
+}
+
+fn rename(arguments: VolumeRename) -> Result<()> {
+    let VolumeRename { store, name, new_name } = arguments;
+    order(store, &Request::RenameVolume { name, new_name })
+}
+
+fn order(store: StoreArgument, request: &Request) -> Result<()> {
+    Ok(output::print_lines(&connect(store)?.order(request)?)?)
+}
+
+fn connect(store: StoreArgument) -> Result<Client> {
+    Client::connect_to_running(&defaults::store(store.store)?)
+}

@@ -1,0 +1,105 @@
+//! A command's side of the control socket.
+
+use super::limits::{END_TIME_MAX, RESPONSE_BYTES_MAX};
+use super::message::{Request, Response};
+use super::{frame, socket};
+use crate::status::Status;
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// A connection to a node, good for one request.
+pub(crate) struct Client {
+    stream: UnixStream,
+    store: PathBuf,
+}
+
+/// What is said when a command needs a node that is not there.
+pub(crate) fn not_up(store: &Path) -> String {
+    let store = store.display();
+    format!("the node of {store} is not up; start it with `pantala up --store {store}`")
+}
+
+impl Client {
+    /// Connects to the node of a store; `None` if it is not up.
+    pub(crate) fn connect(store: &Path) -> Result<Option<Self>> {
+        let stream = socket::connect(store).with_context(|| format!("cannot ask the node of {}", store.display()))?;
+        Ok(stream.map(|stream| Self { stream, store: store.to_owned() }))
+    }
+
+    /// Connects to the node of a store, which must be up.
+    pub(crate) fn connect_to_running(store: &Path) -> Result<Self> {
+        Self::connect(store)?.with_context(|| not_up(store))
+    }
+
+    /// Asks, and waits for the answer. An answer that says no is an error.
+    pub(crate) fn ask(self, request: &Request) -> Result<Response> {
+        let answer = || -> io::Result<Response> {
+            self.stream.set_read_timeout(Some(request.time_max()))?;
+            frame::write(&self.stream, request)?;
+            frame::read(&self.stream, RESPONSE_BYTES_MAX)
+        };
+        match answer().map_err(|error| self.no_answer(&error))? {
+            Response::Failed(line) => bail!(line),
+            response => Ok(response),
+        }
+    }
+
+    fn no_answer(&self, error: &io::Error) -> anyhow::Error {
+        let store = self.store.display();
+        let why = match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
+            ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => "it ended".to_owned(),
+            _ => error.to_string(),
+        };
+        anyhow!("cannot talk to the node of {store}: {why}; look into its log {store}/node.log")
+    }
+
+    /// Asks for something that the node does, and returns what it tells the user.
+    pub(crate) fn order(self, request: &Request) -> Result<Vec<String>> {
+        // A command that was called inside a mount must not be what keeps it in use.
+        std::env::set_current_dir("/").context("cannot leave the working directory")?;
+        match self.ask(request)? {
+            Response::Done(lines) => Ok(lines),
+            _ => bail!("the node did not understand {request:?}; take it down and up again"),
+        }
+    }
+
+    /// How the node is.
+    pub(crate) fn status(self) -> Result<Status> {
+        match self.ask(&Request::Status)? {
+            Response::Status(status) => Ok(*status),
+            _ => bail!("the node told no status; take it down and up again"),
+        }
+    }
+
+    /// The node's process, to wait for its end.
+    pub(crate) fn process(&self) -> Result<NodeProcess> {
+        let pid = socket_peercred(&self.stream).context("cannot tell the node's process")?.pid;
+        let descriptor = pidfd_open(pid, PidfdFlags::empty()).context("cannot watch the node's process")?;
+        Ok(NodeProcess { pid, descriptor })
+    }
+}
+
+/// A node's process.
+pub(crate) struct NodeProcess {
+    pid: Pid,
+    descriptor: OwnedFd,
+}
+
+impl NodeProcess {
+    /// Waits until it has ended.
+    pub(crate) fn wait(&self) -> Result<()> {
+        let timeout = Timespec { tv_sec: END_TIME_MAX.as_secs() as i64, tv_nsec: 0 };
+        let mut descriptors = [PollFd::new(&self.descriptor, PollFlags::IN)];
+        match poll(&mut descriptors, Some(&timeout)).context("cannot wait for the node's end")? {
+            0 => bail!("the node's process {} does not end; look into its log node.log, or kill it", self.pid),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What a command asks of a node, and what the node answers.
+
+use super::limits::{STATUS_TIME_MAX, WORK_TIME_MAX};
+use crate::status::Status;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Goes up whenever a request or a response changes its meaning.
+pub(crate) const VERSION: u32 = 1;
+
+/// What a command asks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    Status,
+    Sync,
+    Down { force: bool },
+    CreateVolume { name: String, mount: Option<PathBuf> },
+    DeleteVolume { name: String },
+    RenameVolume { name: String, new_name: String },
+}
+
+/// What the node answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Response {
+    Status(Box<Status>),
+    /// Done; what to tell the user.
+    Done(Vec<String>),
+    /// Nothing was done, or not all; why, in a line.
+    Failed(String),
+}
+
+impl Request {
+    /// How long to wait for the answer.
+    pub(crate) fn time_max(&self) -> Duration {
+        match self {
+            Self::Status => STATUS_TIME_MAX,
+            _ => WORK_TIME_MAX,
+        }
+    }
+}

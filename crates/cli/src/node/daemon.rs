@@ -1,0 +1,88 @@
+//! The node in the background: a process of its own session, started by `pantala up`.
+
+use super::announcement::Announcement;
+use super::log::Log;
+use super::{Node, Options, start};
+use crate::{arguments, failure};
+use anyhow::{Context, Result};
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+/// The program that runs, also when its file was replaced meanwhile.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// Starts the daemon and waits until it serves, or says why it does not.
+pub(crate) fn start(options: &Options) -> Result<Announcement> {
+    let mut child = command(options).spawn().context("cannot start the node")?;
+    let pipe = child.stdout.take().context("cannot listen to the node")?;
+    let announcement = Announcement::receive(pipe).context("cannot listen to the node")?;
+    Ok(match announcement {
+        Some(announcement) => announcement,
+        None => Announcement::Failed(last_words(&mut child)),
+    })
+}
+
+fn command(options: &Options) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg0("pantala").arg("node").arg("--store").arg(&options.store);
+    if let Some(mount) = &options.mount {
+        command.arg("--mount").arg(mount);
+    }
+    command.env("PANTALA_STORE", &options.store).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a daemon left on its standard error as it ended without an announcement.
+fn last_words(child: &mut Child) -> String {
+    let mut words = String::new();
+    if let Some(mut pipe) = child.stderr.take() {
+        // It may have written anything; what can be read is shown.
+        let _ = pipe.read_to_string(&mut words);
+    }
+    let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+    let words = words.trim().replace('\n', " ");
+    format!(
+        "cannot start the node: its process ended ({status}) without saying why: {words}; look into its log node.log"
+    )
+}
+
+/// The daemon's side.
+pub(crate) fn run(arguments: arguments::Node) -> ExitCode {
+    let options = Options { store: arguments.store, mount: arguments.mount };
+    match run_until_end(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", failure::line(&error));
+            // Who started it may be gone already.
+            let _ = announcement(&error).send();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_until_end(options: &Options) -> Result<()> {
+    leave_terminal();
+    let log = Log::to_file();
+    let (node, events) = start::start(options, |store: &Path| log.open(store))?;
+    // Who started it may be gone already.
+    let _ = node.announcement().send();
+    Node::serve(node, &events);
+    Ok(())
+}
+
+fn leave_terminal() {
+    // It fails for the leader of a process group only, which a child of `up` is not unless someone made it so; then it stays.
+    let _ = rustix::process::setsid();
+    let _ = rustix::thread::set_name(c"pantala");
+}
+
+fn announcement(error: &anyhow::Error) -> Announcement {
+    let line = failure::line(error);
+    match error.chain().any(|cause| matches!(cause.downcast_ref(), Some(block::Error::Locked { .. }))) {
+        true => Announcement::Locked(line),
+        false => Announcement::Failed(line),
+    }
+}

@@ -1,0 +1,91 @@
+//! Mounting volumes at their places.
+
+use super::Node;
+use super::mountpoint::Mountpoint;
+use super::serving::Serving;
+use super::source::Source;
+use crate::failure;
+use anyhow::{Context, Result, anyhow};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use volume::{VolumeId, VolumeInfo};
+
+impl Node {
+    /// Mounts the first volume, which must succeed, and then all others that can be mounted.
+    pub(super) fn mount_all(&self, first: &Mountpoint) -> Result<()> {
+        let volumes = self.pool.list_volumes().context("cannot read the list of volumes")?;
+        let (main, others) =
+            volumes.split_first().context("the pool has no volume; bring the store back from a copy")?;
+        self.mount(main, first)?;
+        self.remember(main.id, first.path())?;
+        for volume in others {
+            if let Err(error) = self.mount_at_its_place(volume) {
+                let why = failure::line(&error);
+                tracing::error!(volume = volume.name, "{why}");
+                self.unmounted.lock().insert(volume.id, why);
+            }
+        }
+        Ok(())
+    }
+
+    /// Mounts a volume where it belongs.
+    pub(super) fn mount_at_its_place(&self, volume: &VolumeInfo) -> Result<()> {
+        let remembered = self.places.lock().get(volume.id).map(Path::to_owned);
+        let mountpoint = match remembered {
+            Some(place) => Mountpoint::given(&place)?,
+            None => Mountpoint::own(&self.default_place(&volume.name)?)?,
+        };
+        mountpoint.check()?;
+        self.mount(volume, &mountpoint)
+    }
+
+    /// Where a volume is mounted of which nobody said where.
+    pub(super) fn default_place(&self, name: &str) -> Result<PathBuf> {
+        let main =
+            self.mounts.mountpoint(VolumeId::FIRST).ok_or_else(|| anyhow!("the pool's first volume is not mounted"))?;
+        Ok(main.join(name))
+    }
+
+    /// Whether a volume's place is the default one.
+    pub(super) fn is_at_default_place(&self, volume: VolumeId) -> bool {
+        volume != VolumeId::FIRST && self.places.lock().get(volume).is_none()
+    }
+
+    /// Mounts a volume at a directory that was checked.
+    pub(super) fn mount(&self, volume: &VolumeInfo, mountpoint: &Mountpoint) -> Result<()> {
+        mountpoint.make()?;
+        self.serve_at(volume.id, &volume.name, mountpoint.path())
+    }
+
+    /// Mounts a volume at a directory.
+    pub(super) fn serve_at(&self, id: VolumeId, name: &str, place: &Path) -> Result<()> {
+        let volume = self.pool.volume(id).with_context(|| format!("the volume {name} is not open"))?;
+        let serving = Serving::start(volume, place, Source::name(&self.store, name), self.events.clone())?;
+        self.mounts.add(id, serving);
+        self.unmounted.lock().remove(&id);
+        Ok(())
+    }
+
+    /// Remembers where a volume is mounted, for the next time.
+    pub(super) fn remember(&self, volume: VolumeId, place: &Path) -> Result<()> {
+        let mut places = self.places.lock();
+        if places.set(volume, place) { places.write(&self.store) } else { Ok(()) }
+    }
+
+    /// Forgets where a volume was mounted.
+    pub(super) fn forget(&self, volume: VolumeId) -> Result<()> {
+        let mut places = self.places.lock();
+        if places.remove(volume) { places.write(&self.store) } else { Ok(()) }
+    }
+
+    /// A mount has ended; true if somebody unmounted the first volume from outside.
+    pub(super) fn mount_ended(&self, volume: VolumeId, serving: &Arc<Serving>) -> bool {
+        let _operation = self.operation.lock();
+        if !self.mounts.remove_this(volume, serving) {
+            return false;
+        }
+        tracing::warn!(mountpoint = %serving.mountpoint().display(), "unmounted from outside");
+        self.unmounted.lock().insert(volume, "it was unmounted from outside".to_owned());
+        volume == VolumeId::FIRST
+    }
+}

@@ -1,0 +1,115 @@
+//! What the node tells about itself.
+
+use super::Node;
+use crate::status::{Health, MountStatus, NodeStatus, SpaceStatus, Status, VolumeStatus};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use volume::{Timestamp, VolumeId, VolumeInfo};
+
+impl Node {
+    /// How the node is. It waits for nothing that waits for the disk, but for the list of volumes.
+    pub(super) fn status(&self) -> Status {
+        let mut problems = Vec::new();
+        let volumes = self.volumes(&mut problems);
+        let mounts: Vec<_> = volumes.iter().filter_map(|volume| self.mount_status(volume)).collect();
+        let space = self.space(&volumes, &mut problems);
+        let is_read_only = self.check_store(&mut problems);
+        Status {
+            node: self.node_status(),
+            mounts,
+            volumes,
+            space,
+            dirty_bytes: self.pool.dirty_bytes(),
+            health: health(is_read_only, &problems),
+            problems,
+        }
+    }
+
+    fn node_status(&self) -> NodeStatus {
+        let first = self.mounts.get(VolumeId::FIRST);
+        NodeStatus {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            store: self.store.clone(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            transport: first.map_or_else(|| "none".to_owned(), |first| first.transport()),
+        }
+    }
+
+    fn volumes(&self, problems: &mut Vec<String>) -> Vec<VolumeStatus> {
+        let volumes = self.pool.list_volumes().unwrap_or_else(|error| {
+            problems.push(format!("the list of volumes cannot be read: {error}"));
+            Vec::new()
+        });
+        for volume in &volumes {
+            if let Some(why) = self.unmounted.lock().get(&volume.id) {
+                problems.push(format!("{} is not mounted: {why}", volume.name));
+            }
+        }
+        volumes.iter().filter_map(|volume| self.volume_status(volume)).collect()
+    }
+
+    fn volume_status(&self, info: &VolumeInfo) -> Option<VolumeStatus> {
+        let status = self.pool.volume(info.id)?.status();
+        Some(VolumeStatus {
+            id: info.id.0,
+            name: info.name.clone(),
+            mountpoint: self.mounts.mountpoint(info.id),
+            inodes: status.inodes,
+            logical_bytes: status.logical_bytes,
+            dirty_records: status.dirty_records,
+            root: status.root.map(|root| root.to_string()),
+            checkpoint_age_seconds: age_seconds(status.checkpoint_taken),
+        })
+    }
+
+    fn mount_status(&self, volume: &VolumeStatus) -> Option<MountStatus> {
+        let serving = self.mounts.get(VolumeId(volume.id))?;
+        Some(MountStatus {
+            volume: volume.name.clone(),
+            mountpoint: serving.mountpoint().to_owned(),
+            transport: serving.transport(),
+        })
+    }
+
+    fn space(&self, volumes: &[VolumeStatus], problems: &mut Vec<String>) -> SpaceStatus {
+        let disk = self.pool.store().space().unwrap_or_else(|error| {
+            problems.push(error.to_string());
+            block::Space::default()
+        });
+        let logical_bytes = volumes.iter().map(|volume| volume.logical_bytes).sum();
+        let stored_bytes = self.pool.store().statistics().log_bytes;
+        SpaceStatus {
+            logical_bytes,
+            stored_bytes,
+            free_bytes: disk.free_bytes,
+            total_bytes: disk.total_bytes,
+            ratio: (stored_bytes > 0).then(|| logical_bytes as f64 / stored_bytes as f64),
+        }
+    }
+
+    /// Whether the store has stopped taking writes.
+    fn check_store(&self, problems: &mut Vec<String>) -> bool {
+        match self.pool.store().health() {
+            block::Health::Ok => false,
+            block::Health::ReadOnly { reason } => {
+                let what_to_do = "see to the disk, then `pantala down --force` and `pantala up`";
+                problems.push(format!("the store takes no writes: {reason}; {what_to_do}"));
+                true
+            }
+        }
+    }
+}
+
+fn health(is_read_only: bool, problems: &[String]) -> Health {
+    match (is_read_only, problems.is_empty()) {
+        (true, _) => Health::ReadOnly,
+        (false, false) => Health::Degraded,
+        (false, true) => Health::Ok,
+    }
+}
+
+/// How long ago a time was; 0 for one to come, as a clock that was set back shows it.
+fn age_seconds(time: Timestamp) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    now.as_secs().saturating_sub(u64::try_from(time.seconds).unwrap_or(0))
+}

@@ -1,0 +1,110 @@
+//! The node's side of the control socket.
+
+use super::Node;
+use super::events::Event;
+use crate::control::{self, Listener, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Request, Response};
+use crate::failure;
+use anyhow::{Context, Result};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+/// Requests answered at the same time; more wait for their turn.
+const THREADS: usize = 4;
+
+const STACK_BYTES: usize = 512 << 10;
+
+/// After a failure to accept, which may be a lack of descriptors that passes.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Starts to answer requests. The socket goes away when the node does.
+pub(super) fn start(node: &Arc<Node>, listener: Listener) -> Result<()> {
+    let listener = Arc::new(listener);
+    for index in 0..THREADS {
+        let (node, listener) = (Arc::downgrade(node), listener.clone());
+        let thread = thread::Builder::new().name(format!("control-{index}")).stack_size(STACK_BYTES);
+        thread.spawn(move || serve(&node, &listener)).context("cannot start a thread")?;
+    }
+    Ok(())
+}
+
+fn serve(node: &Weak<Node>, listener: &Listener) {
+    loop {
+        let stream = match listener.accept() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a request");
+                thread::sleep(RETRY_INTERVAL);
+                continue;
+            }
+        };
+        let Some(node) = node.upgrade() else { return };
+        match answer(&node, &stream) {
+            // Whoever connected only wanted to know whether the node is there.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Err(error) => tracing::warn!(%error, "a request went unanswered"),
+            Ok(()) => {}
+        }
+    }
+}
+
+fn answer(node: &Node, stream: &UnixStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(REQUEST_TIME_MAX))?;
+    stream.set_write_timeout(Some(REQUEST_TIME_MAX))?;
+    if !control::is_allowed(stream)? {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let request = match control::read(stream, REQUEST_BYTES_MAX) {
+        Ok(request) => request,
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            let why = format!("{error}; take the node down with the pantala that runs it, then up with this one");
+            return control::write(stream, &Response::Failed(why));
+        }
+        Err(error) => return Err(error),
+    };
+    let (response, is_end) = node.answer(request);
+    let written = control::write(stream, &response);
+    if is_end {
+        // The main thread is there until this event.
+        let _ = node.events.send(Event::Stop);
+    }
+    written
+}
+
+impl Node {
+    /// Does what is asked. True if the node is to end now.
+    fn answer(&self, request: Request) -> (Response, bool) {
+        tracing::debug!(?request, "asked");
+        let is_force = matches!(request, Request::Down { force: true });
+        let is_down = matches!(request, Request::Down { .. });
+        let done = match request {
+            Request::Status => return (Response::Status(Box::new(self.status())), false),
+            Request::Sync => self.sync(),
+            Request::Down { force: false } => self.take_down().map(|()| vec!["the pool is down".to_owned()]),
+            Request::Down { force: true } => self.take_down_by_force().map(|()| vec!["the pool is down".to_owned()]),
+            Request::CreateVolume { name, mount } => self.create_volume(&name, mount.as_deref()),
+            Request::DeleteVolume { name } => self.delete_volume(&name),
+            Request::RenameVolume { name, new_name } => self.rename_volume(&name, &new_name),
+        };
+        let is_end = is_force || is_down && done.is_ok();
+        (response(done), is_end)
+    }
+
+    fn sync(&self) -> Result<Vec<String>> {
+        self.pool.sync().context("cannot sync")?;
+        Ok(Vec::new())
+    }
+}
+
+fn response(done: Result<Vec<String>>) -> Response {
+    match done {
+        Ok(lines) => Response::Done(lines),
+        Err(error) => {
+            let line = failure::line(&error);
+            tracing::warn!("{line}");
+            Response::Failed(line)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Bringing a node up.
+
+use super::announcement::Announcement;
+use super::events::Event;
+use super::mountpoint::Mountpoint;
+use super::mounts::Mounts;
+use super::places::Places;
+use super::{Node, Options, preflight, server, signals};
+use crate::control;
+use crate::defaults;
+use anyhow::{Context, Result};
+use block::{OpenMode, Store, StoreOptions};
+use parking_lot::Mutex;
+use rustix::fs::Mode;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Instant;
+use volume::{Creator, Pool, PoolOptions, VolumeId};
+
+/// Starts a node. `opened` is called once the store is known to be one.
+///
+/// What can fail without having written anything comes first.
+pub(super) fn start(
+    options: &Options,
+    opened: impl FnOnce(&Path) -> Result<()>,
+) -> Result<(Arc<Node>, Receiver<Event>)> {
+    prepare_process();
+    let store = &options.store;
+    let places = Places::read(store)?;
+    let mountpoint = Mountpoint::of_first(options.mount.as_deref(), places.get(VolumeId::FIRST))?;
+    preflight::check(store, &mountpoint)?;
+    let (sender, events) = mpsc::channel();
+    signals::forward(sender.clone())?;
+    let pool = open_pool(store, opened)?;
+    let (listener, socket) = control::listen(store).with_context(|| format!("cannot listen in {}", store.display()))?;
+    let node = Arc::new(Node {
+        store: store.clone(),
+        _socket: socket,
+        pool,
+        mounts: Mounts::default(),
+        places: Mutex::new(places),
+        unmounted: Mutex::new(BTreeMap::new()),
+        operation: Mutex::new(()),
+        events: sender,
+        started: Instant::now(),
+    });
+    turn_uring_on();
+    node.mount_all(&mountpoint)?;
+    server::start(&node, listener)?;
+    Ok((node, events))
+}
+
+/// Files are for this user only; many of them may be open.
+fn prepare_process() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays");
+    }
+}
+
+fn open_pool(path: &Path, opened: impl FnOnce(&Path) -> Result<()>) -> Result<Pool> {
+    let store = Store::open_directory(path, StoreOptions::default(), OpenMode::Create);
+    let store = Arc::new(store.with_context(|| format!("cannot open the store {}", path.display()))?);
+    opened(path)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %path.display(), "starting");
+    Pool::open(store, PoolOptions::new(owner())).with_context(|| format!("cannot open the pool in {}", path.display()))
+}
+
+/// Who owns the top directory of a new volume.
+pub(super) fn owner() -> Creator {
+    Creator { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
+}
+
+fn turn_uring_on() {
+    if !defaults::is_root() {
+        return;
+    }
+    if let Err(error) = fuse::uring::enable() {
+        tracing::warn!(%error, "FUSE over io_uring cannot be turned on; mounts use /dev/fuse");
+    }
+}
+
+impl Node {
+    /// What to tell the user now that it is up.
+    pub(super) fn announcement(&self) -> Announcement {
+        let status = self.status();
+        let mounts = status.mounts.iter();
+        let lines = mounts.map(|mount| format!("{} is mounted at {}", mount.volume, mount.mountpoint.display()));
+        Announcement::Ready { lines: lines.collect(), warnings: status.problems }
+    }
+}

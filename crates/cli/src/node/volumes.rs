@@ -1,0 +1,132 @@
+//! Volumes that come, go, and change their names while the node is up.
+
+use super::mountpoint::Mountpoint;
+use super::serving::Serving;
+use super::{Node, start, stop};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use volume::{VolumeId, VolumeInfo};
+
+impl Node {
+    /// Makes a volume and mounts it; returns what to tell the user.
+    pub(super) fn create_volume(&self, name: &str, mount: Option<&Path>) -> Result<Vec<String>> {
+        let _operation = self.operation.lock();
+        let given = mount.map(Mountpoint::given).transpose()?;
+        given.iter().try_for_each(Mountpoint::check)?;
+        let volume = self.pool.create_volume(name, start::owner()).with_context(|| format!("cannot make {name}"))?;
+        if let Err(error) = self.mount_new(&volume, given.as_ref()) {
+            self.unmake(&volume);
+            return Err(error);
+        }
+        let place = self.mounts.mountpoint(volume.id).unwrap_or_default();
+        Ok(vec![format!("{name} is mounted at {}", place.display())])
+    }
+
+    fn mount_new(&self, volume: &VolumeInfo, given: Option<&Mountpoint>) -> Result<()> {
+        let Some(given) = given else { return self.mount_at_its_place(volume) };
+        self.remember(volume.id, given.path())?;
+        self.mount(volume, given)
+    }
+
+    /// Takes back a volume that could not be mounted.
+    fn unmake(&self, volume: &VolumeInfo) {
+        let forgotten = self.forget(volume.id);
+        let deleted = self.pool.delete_volume(&volume.name).context("cannot delete");
+        if let Err(error) = forgotten.and(deleted) {
+            tracing::error!(volume = volume.name, "{error:#}");
+        }
+    }
+
+    /// Unmounts a volume and deletes it.
+    pub(super) fn delete_volume(&self, name: &str) -> Result<Vec<String>> {
+        let _operation = self.operation.lock();
+        let failed = || format!("cannot delete {name}");
+        let volume = self.pool.find_volume(name).with_context(failed)?;
+        if volume.id == VolumeId::FIRST {
+            return Err(volume::PoolError::FirstVolume { name: name.into() }).with_context(failed);
+        }
+        let place = self.clear(&volume, &format!("delete {name}"))?;
+        self.pool.delete_volume(name).with_context(failed)?;
+        self.forget_place(volume.id, place.as_deref())?;
+        Ok(vec![format!("{name} is deleted")])
+    }
+
+    /// Gives a volume another name. At its default place its mount moves with the name.
+    pub(super) fn rename_volume(&self, name: &str, new_name: &str) -> Result<Vec<String>> {
+        let _operation = self.operation.lock();
+        let volume = self.pool.find_volume(name).with_context(|| format!("cannot rename {name}"))?;
+        self.rename_in_catalog(name, new_name)?;
+        if self.is_at_default_place(volume.id)
+            && let Err(error) = self.move_mount(&volume, new_name)
+        {
+            self.rename_in_catalog(new_name, name)?;
+            return Err(error);
+        }
+        let place = self.mounts.mountpoint(volume.id).map_or("nowhere".to_owned(), |place| place.display().to_string());
+        Ok(vec![format!("{name} is now {new_name}, mounted at {place}")])
+    }
+
+    fn rename_in_catalog(&self, name: &str, new_name: &str) -> Result<()> {
+        let renamed = self.pool.rename_volume(name, new_name);
+        renamed.map(drop).with_context(|| format!("cannot rename {name} to {new_name}"))
+    }
+
+    /// Moves a mount to the default place of a name; if that fails, it is where it was.
+    fn move_mount(&self, volume: &VolumeInfo, new_name: &str) -> Result<()> {
+        let new = Mountpoint::own(&self.default_place(new_name)?)?;
+        new.check()?;
+        let old = self.clear(volume, &format!("rename {}", volume.name))?;
+        let renamed = VolumeInfo { name: new_name.to_owned(), ..volume.clone() };
+        match (self.mount(&renamed, &new), old) {
+            (Ok(()), old) => {
+                remove_directory(old.as_deref());
+                Ok(())
+            }
+            (Err(error), Some(old)) => {
+                self.serve_at(volume.id, &volume.name, &old)?;
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Unmounts a volume if nothing uses it; returns where it was.
+    fn clear(&self, volume: &VolumeInfo, what: &str) -> Result<Option<PathBuf>> {
+        let Some(serving) = self.mounts.get(volume.id) else { return Ok(None) };
+        let place = serving.mountpoint().to_owned();
+        stop::refuse_if_used(what, &[&place], "and try again")?;
+        self.unmount(&(volume.id, serving.clone())).with_context(|| format!("cannot {what}"))?;
+        check_ended(&serving, what)?;
+        Ok(Some(place))
+    }
+
+    /// A deleted volume leaves no trace of its mount: the directory goes, if the node made it.
+    fn forget_place(&self, volume: VolumeId, place: Option<&Path>) -> Result<()> {
+        self.unmounted.lock().remove(&volume);
+        if self.is_at_default_place(volume) {
+            remove_directory(place);
+        }
+        self.forget(volume)
+    }
+}
+
+/// What is mounted in another namespace, too, is still in use there.
+fn check_ended(serving: &Arc<Serving>, what: &str) -> Result<()> {
+    if !serving.wait_ended(stop::END_TIME_MAX) {
+        bail!(
+            "cannot {what}: it is mounted in another mount namespace, too (a container, a service); unmount it there"
+        );
+    }
+    Ok(())
+}
+
+/// Removes the directory that a mount was on, unless something is in it.
+fn remove_directory(place: Option<&Path>) {
+    if let Some(place) = place
+        && let Err(error) = fs::remove_dir(place)
+    {
+        tracing::info!(%error, directory = %place.display(), "the mount directory stays");
+    }
+}

@@ -1,0 +1,86 @@
+//! What `pantala status` shows, as the node tells it. The field names are those of `--json`.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) node: NodeStatus,
+    pub(crate) mounts: Vec<MountStatus>,
+    pub(crate) volumes: Vec<VolumeStatus>,
+    pub(crate) space: SpaceStatus,
+    /// File data in memory that no block holds yet.
+    pub(crate) dirty_bytes: u64,
+    pub(crate) health: Health,
+    /// What is wrong, each in a sentence.
+    pub(crate) problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NodeStatus {
+    pub(crate) pid: u32,
+    pub(crate) version: String,
+    pub(crate) store: PathBuf,
+    pub(crate) uptime_seconds: u64,
+    /// How requests of the first volume's mount come; `none` if it is not mounted.
+    pub(crate) transport: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MountStatus {
+    /// The volume's name.
+    pub(crate) volume: String,
+    pub(crate) mountpoint: PathBuf,
+    pub(crate) transport: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct VolumeStatus {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) mountpoint: Option<PathBuf>,
+    pub(crate) inodes: u64,
+    /// Bytes of all content, before compression.
+    pub(crate) logical_bytes: u64,
+    /// Changes that no checkpoint has.
+    pub(crate) dirty_records: u64,
+    /// The last checkpoint's root hash, in hexadecimal.
+    pub(crate) root: Option<String>,
+    pub(crate) checkpoint_age_seconds: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SpaceStatus {
+    /// Bytes of all content, over all volumes.
+    pub(crate) logical_bytes: u64,
+    /// Bytes that the store's log takes.
+    pub(crate) stored_bytes: u64,
+    /// Free on the disk under the store.
+    pub(crate) free_bytes: u64,
+    /// Size of the disk under the store.
+    pub(crate) total_bytes: u64,
+    /// Logical to stored bytes; none while nothing is stored.
+    pub(crate) ratio: Option<f64>,
+}
+
+/// How the node is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Health {
+    Ok,
+    /// It serves, but something is not as it should be.
+    Degraded,
+    /// It takes no writes.
+    ReadOnly,
+}
+
+impl Health {
+    /// As `--json` has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::ReadOnly => "read-only",
+        }
+    }
+}
