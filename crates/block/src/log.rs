@@ -149,3 +149,25 @@ impl Log {
         error
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Block, Compression, Disk, RealDisk, StoreId};
+
+    #[test]
+    fn whoever_is_told_of_a_frame_knows_it_before_a_sync_can_count_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::new(folder.path());
+        disk.create_folder("segments").unwrap();
+        let segments = Arc::new(Segments::new(Arc::new(disk), StoreId::from_bytes([1; 16])).unwrap());
+        let start = Mark::default();
+        let head = Head::in_new_segment(&segments, 4096, 0, 1, &start, start.position).unwrap();
+        let log = Log::new(segments, 4096, head, start, 2);
+        let block = Block::data("content".into());
+        let draft = Draft::block(block.name(), &block, Compression::None).unwrap();
+        let told = |position| assert!(log.state.lock().in_flight.contains(&position));
+        log.append(&draft, told).unwrap();
+        assert!(log.state.lock().in_flight.is_empty());
+    }
+}

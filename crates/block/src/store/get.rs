@@ -45,3 +45,23 @@ fn name_block(error: Error, name: &Name, location: Location) -> Error {
     let (segment, offset) = (location.position.segment(), location.position.offset());
     Error::Corrupt { what: format!("block {name} in segment {segment} at {offset}: {what}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::Draft;
+    use crate::recovery::entry;
+    use crate::{Block, Blocks, Compression, Error, MemoryIndex, RealDisk, Store, StoreOptions};
+    use std::sync::Arc;
+
+    #[test]
+    fn content_under_a_wrong_name_is_refused_although_its_checksums_are_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(RealDisk::new(folder.path()));
+        let store = Store::create(disk, Box::new(MemoryIndex::default()), StoreOptions::default()).unwrap();
+        let (block, name) = (Block::data("one".into()), Block::data("another".into()).name());
+        let draft = Draft::block(name, &block, Compression::None).unwrap();
+        let written = |position| store.recent.insert(name, entry(position, draft.header()));
+        store.log.append(&draft, written).unwrap();
+        assert!(matches!(store.get(&name), Err(Error::Corrupt { .. })));
+    }
+}

@@ -91,6 +91,56 @@ fn damage_in_the_last_segment_is_known_from_a_later_record() {
 }
 
 #[test]
+fn damage_in_a_log_without_records_is_known_from_later_segments() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    for seed in 0..10 {
+        fill(&store, seed, 10);
+        store.sync().unwrap();
+    }
+    assert!(store.statistics().segments > 4);
+    disk.flip(&segment(2), 64 + 8, 1);
+    let error = open(&disk, &MemoryIndex::default()).err().unwrap();
+    assert!(error.to_string().contains("segment 2 at 64"), "{error}");
+}
+
+#[test]
+fn a_frame_behind_a_torn_one_does_not_come_back_when_the_torn_one_is_written_again() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    fill(&store, 1, 1);
+    store.sync().unwrap();
+    let torn = Block::data(Random::new(1).bytes(2000).into());
+    let behind = Block::data(Random::new(2).bytes(1000).into());
+    store.put(&torn).unwrap();
+    store.put(&behind).unwrap();
+    let mut survivals = 0;
+    for seed in 0..300 {
+        let disk = disk.crash(seed);
+        let has_survived = disk_holds(&disk, &behind.body);
+        let store = open(&disk, &index.snapshot()).unwrap();
+        if store.contains(&torn.name()).unwrap() || !has_survived {
+            continue;
+        }
+        survivals += 1;
+        store.put(&torn).unwrap();
+        store.sync().unwrap();
+        let again = open(&disk.crash(seed), &MemoryIndex::default()).unwrap();
+        assert_holds(&again, &[(torn.name(), torn.clone())]);
+        assert!(!again.contains(&behind.name()).unwrap(), "seed {seed}");
+    }
+    assert!(survivals > 5, "the case came up {survivals} times");
+}
+
+/// Whether these bytes lie in the first segment.
+fn disk_holds(disk: &SimDisk, body: &[u8]) -> bool {
+    let file = block::Disk::open(disk, &segment(1)).unwrap();
+    let mut bytes = vec![0; SEGMENT_BYTES as usize];
+    let length = file.read_at(&mut bytes, 0).unwrap();
+    bytes[..length].windows(body.len()).any(|window| window == body)
+}
+
+#[test]
 fn an_index_that_knows_more_than_the_log_is_not_trusted() {
     let (disk, index, _) = filled();
     let last = disk.paths(SEGMENTS).into_iter().max().unwrap();

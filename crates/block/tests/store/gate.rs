@@ -1,4 +1,4 @@
-//! A disk whose syncs wait at a gate.
+//! A disk whose syncs, or one write, wait at a gate.
 
 use block::{Disk, DiskFile, Space};
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +16,8 @@ pub(crate) struct Gate {
 #[derive(Default)]
 struct State {
     is_closed: bool,
+    holds_next_write: bool,
+    is_held: bool,
     waiting: usize,
 }
 
@@ -25,16 +27,36 @@ impl Gate {
     }
 
     pub(crate) fn open(&self) {
-        self.state.lock().is_closed = false;
+        let mut state = self.state.lock();
+        (state.is_closed, state.is_held) = (false, false);
         self.changed.notify_all();
     }
 
-    /// Returns when a sync waits at the gate.
+    /// The next write waits until the gate is opened; syncs and other writes pass.
+    pub(crate) fn hold_next_write(&self) {
+        self.state.lock().holds_next_write = true;
+    }
+
+    /// Returns when a sync or a write waits at the gate.
     pub(crate) fn await_arrival(&self) {
         let mut state = self.state.lock();
         while state.waiting == 0 {
             self.changed.wait(&mut state);
         }
+    }
+
+    fn pass_write(&self) {
+        let mut state = self.state.lock();
+        if !std::mem::take(&mut state.holds_next_write) {
+            return;
+        }
+        state.is_held = true;
+        state.waiting += 1;
+        self.changed.notify_all();
+        while state.is_held {
+            self.changed.wait(&mut state);
+        }
+        state.waiting -= 1;
     }
 
     fn pass(&self) {
@@ -109,6 +131,7 @@ impl DiskFile for GatedFile {
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
+        self.gate.pass_write();
         self.file.write_at(slices, offset)
     }
 

@@ -62,6 +62,25 @@ fn puts_and_reads_go_on_while_a_sync_runs() {
 }
 
 #[test]
+fn a_sync_waits_for_frames_below_it_that_others_still_write() {
+    let (store, disk, gate) = gated_store();
+    gate.hold_next_write();
+    let before = disk.syncs();
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| fill(&store, 1, 1));
+        gate.await_arrival();
+        fill(&store, 2, 1);
+        let sync = scope.spawn(|| store.sync().unwrap());
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(disk.syncs(), before, "nothing is synced before the slow frame is written");
+        gate.open();
+        slow.join().unwrap();
+        sync.join().unwrap();
+    });
+    assert_eq!(disk.syncs(), before + 1);
+}
+
+#[test]
 fn threads_that_put_sync_and_flush_at_once_lose_nothing_in_a_crash() {
     let (disk, index) = (SimDisk::new(), MemoryIndex::default());
     let store = create(&disk, &index);
