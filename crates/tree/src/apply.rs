@@ -31,13 +31,7 @@ pub(crate) fn apply(nodes: &Nodes, root: Option<Name>, mut edits: Vec<Edit>) -> 
         return Ok(root);
     }
     let mut writer = LevelWriter::new(nodes, top);
-    merge(
-        node.as_deref(),
-        &mut edits.iter().peekable(),
-        None,
-        &mut None,
-        &mut writer,
-    )?;
+    merge(node.as_deref(), &mut edits.iter().peekable(), None, &mut None, &mut writer)?;
     grow(nodes, top, writer.finish()?)
 }
 
@@ -48,11 +42,7 @@ fn grow(nodes: &Nodes, mut level: u8, mut children: Vec<Child>) -> Result<Option
         let mut writer = LevelWriter::new(nodes, level);
         for child in &children {
             let value = child.leaf_entries.to_le_bytes();
-            writer.push(Entry {
-                key: &child.first_key,
-                value: &value,
-                link: Some(child.name),
-            })?;
+            writer.push(Entry { key: &child.first_key, value: &value, link: Some(child.name) })?;
         }
         children = writer.finish()?;
     }
@@ -119,11 +109,7 @@ fn rewrite_run<'a>(
         }
         cursor.next()?;
     }
-    Ok(Run {
-        gone,
-        skipped,
-        new: writer.finish()?,
-    })
+    Ok(Run { gone, skipped, new: writer.finish()? })
 }
 
 impl Run {
@@ -141,11 +127,7 @@ impl Run {
                 continue;
             }
             let value = Bytes::copy_from_slice(&child.leaf_entries.to_le_bytes());
-            above.push(Edit::Put {
-                key: child.first_key,
-                value,
-                link: Some(child.name),
-            });
+            above.push(Edit::Put { key: child.first_key, value, link: Some(child.name) });
         }
         above.extend(gone.map(|(key, _)| Edit::Delete { key }));
         above.extend(self.skipped.drain(..).map(|(from, to)| Edit::Clear { from, to }));
@@ -167,10 +149,7 @@ fn merge(
     let mut index = 0;
     loop {
         let old = node.filter(|node| index < node.len()).map(|node| node.entry(index));
-        let edit = edits
-            .peek()
-            .copied()
-            .filter(|edit| until.is_none_or(|until| edit.position() < until));
+        let edit = edits.peek().copied().filter(|edit| until.is_none_or(|until| edit.position() < until));
         match (old, edit) {
             (None, None) => return Ok(()),
             (Some(old), edit) if edit.is_none_or(|edit| old.key < edit.position()) => {
@@ -188,11 +167,7 @@ fn merge(
                     Edit::Put { .. } | Edit::Delete { .. } => {}
                 }
                 if let Edit::Put { key, value, link } = edit {
-                    writer.push(Entry {
-                        key,
-                        value,
-                        link: *link,
-                    })?;
+                    writer.push(Entry { key, value, link: *link })?;
                 }
             }
             (Some(_), None) => unreachable!("the guard above takes an old entry when there is no edit"),

@@ -18,11 +18,7 @@ pub(crate) struct LevelCursor<'a> {
 impl<'a> LevelCursor<'a> {
     /// The node of `level` in which `key` belongs.
     pub(crate) fn seek(nodes: &'a Nodes, root: Arc<Node>, level: u8, key: &[u8]) -> Result<Self> {
-        let mut cursor = Self {
-            nodes,
-            path: Vec::new(),
-            node: root,
-        };
+        let mut cursor = Self { nodes, path: Vec::new(), node: root };
         while cursor.node.level() > level {
             let index = cursor.node.child_for(key);
             cursor.descend(index)?;
@@ -42,11 +38,7 @@ impl<'a> LevelCursor<'a> {
 
     /// The first key of the next node of this level, without reading that node.
     pub(crate) fn next_first_key(&self) -> Option<Bytes> {
-        let (parent, index) = self
-            .path
-            .iter()
-            .rev()
-            .find(|(parent, index)| index + 1 < parent.len())?;
+        let (parent, index) = self.path.iter().rev().find(|(parent, index)| index + 1 < parent.len())?;
         Some(parent.key_bytes(index + 1))
     }
 
@@ -90,8 +82,5 @@ fn check_level(name: &Name, node: &Node, parent_level: u8) -> Result<()> {
     if node.level().checked_add(1) == Some(parent_level) && (parent_level as usize) < LEVELS_MAX {
         return Ok(());
     }
-    Err(Error::NotANode {
-        name: *name,
-        reason: "it stands at the wrong level",
-    })
+    Err(Error::NotANode { name: *name, reason: "it stands at the wrong level" })
 }

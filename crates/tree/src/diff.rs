@@ -46,16 +46,8 @@ impl Tree {
                     b.descend()?;
                     None
                 }
-                Step::Compare(Ordering::Less) => Some(Difference {
-                    key: a.key(),
-                    before: a.take(),
-                    after: None,
-                }),
-                Step::Compare(Ordering::Greater) => Some(Difference {
-                    key: b.key(),
-                    before: None,
-                    after: b.take(),
-                }),
+                Step::Compare(Ordering::Less) => Some(Difference { key: a.key(), before: a.take(), after: None }),
+                Step::Compare(Ordering::Greater) => Some(Difference { key: b.key(), before: None, after: b.take() }),
                 Step::Compare(Ordering::Equal) => {
                     let key = a.key();
                     let (before, after) = (a.take(), b.take());
@@ -115,29 +107,19 @@ struct Side {
 impl Side {
     fn new(tree: &Tree) -> Result<Self> {
         let root = tree.root().zip(tree.root_node()?);
-        Ok(Self {
-            tree: tree.clone(),
-            root,
-            path: Vec::new(),
-        })
+        Ok(Self { tree: tree.clone(), root, path: Vec::new() })
     }
 
     fn peek(&self) -> Place<'_> {
         if let Some((name, node)) = &self.root {
-            return Place::Subtree {
-                key: node.key(0),
-                name: *name,
-                level: node.level(),
-            };
+            return Place::Subtree { key: node.key(0), name: *name, level: node.level() };
         }
         match self.path.last() {
             None => Place::End,
             Some((node, index)) if node.level() == 0 => Place::Entry { key: node.key(*index) },
-            Some((node, index)) => Place::Subtree {
-                key: node.key(*index),
-                name: node.child(*index),
-                level: node.level() - 1,
-            },
+            Some((node, index)) => {
+                Place::Subtree { key: node.key(*index), name: node.child(*index), level: node.level() - 1 }
+            }
         }
     }
 

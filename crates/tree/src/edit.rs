@@ -80,13 +80,5 @@ pub(crate) fn check(edits: &[Edit]) -> Result<()> {
 }
 
 fn within(what: &'static str, bytes: usize, limit_bytes: usize) -> Result<()> {
-    if bytes > limit_bytes {
-        Err(Error::TooLarge {
-            what,
-            bytes,
-            limit_bytes,
-        })
-    } else {
-        Ok(())
-    }
+    if bytes > limit_bytes { Err(Error::TooLarge { what, bytes, limit_bytes }) } else { Ok(()) }
 }

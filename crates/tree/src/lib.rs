@@ -43,13 +43,9 @@ pub use walk::Visited;
 #[doc(hidden)]
 pub fn fuzz_node(bytes: &[u8]) {
     let (links, body) = bytes.split_at(bytes.len() / 3);
-    let links = links
-        .chunks_exact(block::Name::BYTES)
-        .filter_map(|link| link.try_into().ok());
-    let block = block::Block {
-        links: links.map(block::Name::from_bytes).collect(),
-        body: bytes::Bytes::copy_from_slice(body),
-    };
+    let links = links.chunks_exact(block::Name::BYTES).filter_map(|link| link.try_into().ok());
+    let block =
+        block::Block { links: links.map(block::Name::from_bytes).collect(), body: bytes::Bytes::copy_from_slice(body) };
     if let Ok(node) = node::Node::decode(block) {
         let entries: Vec<_> = (0..node.len()).map(|index| node.entry(index)).collect();
         assert!(entries.windows(2).all(|pair| pair[0].key < pair[1].key));

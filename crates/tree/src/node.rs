@@ -41,12 +41,7 @@ impl Node {
         }
         let level = header[1];
         let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
-        let node = Self {
-            links: block.links.into(),
-            body: block.body,
-            level,
-            length,
-        };
+        let node = Self { links: block.links.into(), body: block.body, level, length };
         node.check()?;
         Ok(node)
     }
@@ -62,10 +57,7 @@ impl Node {
             if self.offset(index) != end {
                 return Err("its entries do not follow one another");
             }
-            let header = self
-                .body
-                .get(end..end + ENTRY_HEADER_BYTES)
-                .ok_or("an entry is cut off")?;
+            let header = self.body.get(end..end + ENTRY_HEADER_BYTES).ok_or("an entry is cut off")?;
             let (key_bytes, value_bytes) = (le16(&header[0..2]), le16(&header[2..4]));
             end += ENTRY_HEADER_BYTES + key_bytes as usize + value_bytes as usize;
             if end > self.body.len() {
@@ -113,11 +105,7 @@ impl Node {
         let (header, rest) = self.body[self.offset(index)..].split_at(ENTRY_HEADER_BYTES);
         let (key, rest) = rest.split_at(le16(&header[0..2]) as usize);
         let value = &rest[..le16(&header[2..4]) as usize];
-        Entry {
-            key,
-            value,
-            link: self.links.get(le16(&header[4..6]) as usize).copied(),
-        }
+        Entry { key, value, link: self.links.get(le16(&header[4..6]) as usize).copied() }
     }
 
     /// The value of an entry, sharing the node's memory.
@@ -161,9 +149,7 @@ impl Node {
         if self.level == 0 {
             return self.length as u64;
         }
-        (0..self.length).fold(0, |sum: u64, index| {
-            sum.saturating_add(leaf_entries_of(self.entry(index).value))
-        })
+        (0..self.length).fold(0, |sum: u64, index| sum.saturating_add(leaf_entries_of(self.entry(index).value)))
     }
 
     /// Bytes that the node takes in memory, for the cache's bound.

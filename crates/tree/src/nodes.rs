@@ -29,10 +29,7 @@ impl Nodes {
     /// Nodes over these blocks, of which up to `cache_bytes` stay in memory.
     pub fn new(blocks: Arc<dyn Blocks>, cache_bytes: u64) -> Arc<Self> {
         let nodes = (cache_bytes / NODE_MEMORY_BYTES).max(16) as usize;
-        Arc::new(Self {
-            blocks,
-            cache: Cache::with_weighter(nodes, cache_bytes, ByMemory),
-        })
+        Arc::new(Self { blocks, cache: Cache::with_weighter(nodes, cache_bytes, ByMemory) })
     }
 
     /// The blocks that the nodes lie in.

@@ -20,13 +20,7 @@ pub struct Range {
 impl Range {
     pub(crate) fn new(tree: &Tree, from: &[u8], to: Bound<&[u8]>) -> Result<Self> {
         let end = to.map(Bytes::copy_from_slice);
-        let mut range = Self {
-            tree: tree.clone(),
-            path: Vec::new(),
-            leaf: None,
-            index: 0,
-            end,
-        };
+        let mut range = Self { tree: tree.clone(), path: Vec::new(), leaf: None, index: 0, end };
         let Some(mut node) = tree.root_node()? else {
             return Ok(range);
         };

@@ -63,10 +63,7 @@ impl Tree {
     /// The tree after a batch (see [`Edit`] for its order). Costs what the batch touches: untouched nodes are shared.
     pub fn apply(&self, edits: Vec<Edit>) -> Result<Tree> {
         let root = apply::apply(&self.nodes, self.root, edits)?;
-        Ok(Tree {
-            nodes: self.nodes.clone(),
-            root,
-        })
+        Ok(Tree { nodes: self.nodes.clone(), root })
     }
 
     pub(crate) fn root_node(&self) -> Result<Option<Arc<Node>>> {

@@ -27,10 +27,7 @@ impl Tree {
         let (Some(name), Some(root)) = (self.root(), self.root_node()?) else {
             return Ok(());
         };
-        if !visit(Visited::Node {
-            name,
-            level: root.level(),
-        }) {
+        if !visit(Visited::Node { name, level: root.level() }) {
             return Ok(());
         }
         let mut path = vec![(root, 0)];

@@ -54,16 +54,11 @@ impl<'a> LevelWriter<'a> {
         };
         self.offsets.push(self.entries.len() as u32);
         self.entries.extend_from_slice(&(entry.key.len() as u16).to_le_bytes());
-        self.entries
-            .extend_from_slice(&(entry.value.len() as u16).to_le_bytes());
+        self.entries.extend_from_slice(&(entry.value.len() as u16).to_le_bytes());
         self.entries.extend_from_slice(&link.to_le_bytes());
         self.entries.extend_from_slice(entry.key);
         self.entries.extend_from_slice(entry.value);
-        self.leaf_entries += if self.level == 0 {
-            1
-        } else {
-            leaf_entries_of(entry.value)
-        };
+        self.leaf_entries += if self.level == 0 { 1 } else { leaf_entries_of(entry.value) };
         if boundary::ends_node(self.node_bytes(), entry_bytes(&entry), entry.key) {
             self.end_node()?;
         }
@@ -96,17 +91,10 @@ impl<'a> LevelWriter<'a> {
             body.extend_from_slice(&(table_bytes as u32 + offset).to_le_bytes());
         }
         body.append(&mut self.entries);
-        let block = Block {
-            links: std::mem::take(&mut self.links),
-            body: body.into(),
-        };
+        let block = Block { links: std::mem::take(&mut self.links), body: body.into() };
         let name = self.nodes.put(block)?;
         let first_key = std::mem::take(&mut self.first_key);
-        self.children.push(Child {
-            first_key,
-            name,
-            leaf_entries: std::mem::take(&mut self.leaf_entries),
-        });
+        self.children.push(Child { first_key, name, leaf_entries: std::mem::take(&mut self.leaf_entries) });
         Ok(())
     }
 }

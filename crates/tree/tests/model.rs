@@ -41,11 +41,7 @@ fn batch(actions: &[Action], model: &mut Model, blocks: &dyn Blocks) -> Vec<Edit
     let mut single = BTreeMap::new();
     for action in actions {
         match *action {
-            Action::Put {
-                key: number,
-                value_bytes,
-                linked,
-            } => {
+            Action::Put { key: number, value_bytes, linked } => {
                 let value = vec![(number + value_bytes as u32) as u8; value_bytes];
                 let data = Block::data(Bytes::from(format!("data {number} {value_bytes}")));
                 let link = linked.then(|| blocks.put(&data).unwrap());
@@ -64,22 +60,13 @@ fn batch(actions: &[Action], model: &mut Model, blocks: &dyn Blocks) -> Vec<Edit
     for (from, to) in &clears {
         model.retain(|key, _| key < from || key >= to);
     }
-    let mut edits: Vec<Edit> = clears
-        .into_iter()
-        .map(|(from, to)| Edit::Clear {
-            from: from.into(),
-            to: to.into(),
-        })
-        .collect();
+    let mut edits: Vec<Edit> =
+        clears.into_iter().map(|(from, to)| Edit::Clear { from: from.into(), to: to.into() }).collect();
     for (key, mapped) in single {
         match mapped {
             Some((value, link)) => {
                 model.insert(key.clone(), (value.clone(), link));
-                edits.push(Edit::Put {
-                    key: key.into(),
-                    value: value.into(),
-                    link,
-                });
+                edits.push(Edit::Put { key: key.into(), value: value.into(), link });
             }
             None => {
                 model.remove(&key);
@@ -101,16 +88,12 @@ fn built_from_nothing(nodes: &Arc<Nodes>, model: &Model) -> Tree {
         value: value.clone().into(),
         link: *link,
     };
-    Tree::new(nodes.clone(), None)
-        .apply(model.iter().map(put).collect())
-        .unwrap()
+    Tree::new(nodes.clone(), None).apply(model.iter().map(put).collect()).unwrap()
 }
 
 fn contents(tree: &Tree) -> Model {
     let entries = tree.range(&[], Bound::Unbounded).unwrap().map(Result::unwrap);
-    entries
-        .map(|(key, value, link)| (key.to_vec(), (value.to_vec(), link)))
-        .collect()
+    entries.map(|(key, value, link)| (key.to_vec(), (value.to_vec(), link))).collect()
 }
 
 fn check_diff(before: &Tree, after: &Tree, before_model: &Model, after_model: &Model) {
@@ -124,15 +107,8 @@ fn check_diff(before: &Tree, after: &Tree, before_model: &Model, after_model: &M
             ControlFlow::Continue(())
         })
         .unwrap();
-    let all = before_model
-        .keys()
-        .chain(after_model.keys())
-        .cloned()
-        .collect::<BTreeSet<_>>();
-    let differing: BTreeSet<_> = all
-        .into_iter()
-        .filter(|key| before_model.get(key) != after_model.get(key))
-        .collect();
+    let all = before_model.keys().chain(after_model.keys()).cloned().collect::<BTreeSet<_>>();
+    let differing: BTreeSet<_> = all.into_iter().filter(|key| before_model.get(key) != after_model.get(key)).collect();
     assert_eq!(keys, differing);
 }
 
@@ -147,26 +123,15 @@ fn run(batches: Vec<Vec<Action>>) {
         tree = tree.apply(edits).unwrap();
         assert_eq!(contents(&tree), model);
         assert_eq!(tree.len().unwrap(), model.len() as u64);
-        assert_eq!(
-            tree.root(),
-            built_from_nothing(&nodes, &model).root(),
-            "the shape depends on history"
-        );
+        assert_eq!(tree.root(), built_from_nothing(&nodes, &model).root(), "the shape depends on history");
         assert_eq!(contents(&tree_before), model_before, "an old tree changed");
         check_diff(&tree_before, &tree, &model_before, &model);
         check_diff(&tree, &tree_before, &model, &model_before);
         for number in (0..3000).step_by(37) {
-            let found = tree
-                .get(&key(number))
-                .unwrap()
-                .map(|(value, link)| (value.to_vec(), link));
+            let found = tree.get(&key(number)).unwrap().map(|(value, link)| (value.to_vec(), link));
             assert_eq!(found, model.get(&key(number)).cloned());
             let from = key(number);
-            let next = tree
-                .range(&from, Bound::Unbounded)
-                .unwrap()
-                .next()
-                .map(|entry| entry.unwrap().0.to_vec());
+            let next = tree.range(&from, Bound::Unbounded).unwrap().next().map(|entry| entry.unwrap().0.to_vec());
             assert_eq!(next, model.range(from..).next().map(|(key, _)| key.clone()));
         }
     }
@@ -221,11 +186,7 @@ fn a_change_of_one_key_writes_one_path() {
     let tree = Tree::new(nodes, None).apply(edits).unwrap();
     let before = blocks.len();
     let changed = tree.apply(vec![put(123_456, "other")]).unwrap();
-    assert!(
-        blocks.len() - before <= 4,
-        "{} nodes written for one change",
-        blocks.len() - before
-    );
+    assert!(blocks.len() - before <= 4, "{} nodes written for one change", blocks.len() - before);
     let back = changed.apply(vec![put(123_456, "value")]).unwrap();
     assert_eq!(back.root(), tree.root());
 }
@@ -237,10 +198,7 @@ fn edits_out_of_order_are_refused() {
     assert!(tree.apply(vec![delete("a"), delete("b")]).is_ok());
     assert!(tree.apply(vec![delete("b"), delete("a")]).is_err());
     assert!(tree.apply(vec![delete("a"), delete("a")]).is_err());
-    let clear = |from: &'static str, to: &'static str| Edit::Clear {
-        from: Bytes::from(from),
-        to: Bytes::from(to),
-    };
+    let clear = |from: &'static str, to: &'static str| Edit::Clear { from: Bytes::from(from), to: Bytes::from(to) };
     assert!(tree.apply(vec![clear("a", "c"), clear("b", "d")]).is_err());
     assert!(tree.apply(vec![clear("a", "c"), delete("a"), clear("c", "d")]).is_ok());
 }
@@ -248,9 +206,7 @@ fn edits_out_of_order_are_refused() {
 #[test]
 fn a_block_that_is_no_node_is_refused_with_its_name() {
     let blocks = Arc::new(MemoryBlocks::default());
-    let name = blocks
-        .put(&Block::data(Bytes::from_static(b"not a node at all")))
-        .unwrap();
+    let name = blocks.put(&Block::data(Bytes::from_static(b"not a node at all"))).unwrap();
     let tree = Tree::new(Nodes::new(blocks, 1 << 20), Some(name));
     let error = tree.get(b"key").unwrap_err().to_string();
     assert!(error.contains(&name.to_string()), "{error}");
