@@ -125,8 +125,8 @@ pub(crate) struct VolumeCreate {
     pub(crate) store: StoreArgument,
     /// Its name: letters, digits, `.`, `_` and `-`
     pub(crate) name: String,
-    /// Mount it here, now and at each `up`; the directory must be there and empty [default: NAME in the pool's mount
-    /// directory]
+    /// Mount it here, now and at each `up`; the directory must be there and empty [default: NAME in the pool's mount directory
+    /// as root, otherwise NAME in a directory beside it, with `.volumes` added to its name]
     #[arg(long, value_name = "DIR")]
     pub(crate) mount: Option<PathBuf>,
 }

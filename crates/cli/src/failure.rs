@@ -6,9 +6,7 @@ use std::io::{self, ErrorKind};
 /// The line, without the `pantala: ` before it.
 pub(crate) fn line(error: &anyhow::Error) -> String {
     let mut line = causes(error);
-    if let Some(advice) = error.chain().find_map(advice)
-        && !line.contains("; ")
-    {
+    if let Some(advice) = error.chain().find_map(advice).flatten() {
         line.push_str("; ");
         line.push_str(advice);
     }
@@ -39,15 +37,15 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// What to do about an error that does not say so itself.
-fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
+/// What to do about an error, if it is one that is known here and does not say so itself. `None` for an unknown one.
+fn advice(error: &(dyn Error + 'static)) -> Option<Option<&'static str>> {
     if let Some(error) = block_error(error) {
-        return of_block(error);
+        return Some(of_block(error));
     }
     if let Some(error) = error.downcast_ref::<fuse::Error>() {
-        return of_fuse(error);
+        return Some(of_fuse(error));
     }
-    error.downcast_ref::<io::Error>().and_then(|error| of_io(error.kind()))
+    error.downcast_ref::<io::Error>().map(|error| Some(of_io(error.kind())))
 }
 
 /// The store's error behind one of a layer above.
@@ -72,19 +70,19 @@ fn of_block(error: &block::Error) -> Option<&'static str> {
         block::Error::Corrupt { .. } | block::Error::Missing { .. } => Some(
             "`pantala store reindex` helps if only the index is damaged; otherwise bring the store back from a copy",
         ),
-        block::Error::Disk { source, .. } => of_io(source.kind()),
+        block::Error::Disk { source, .. } => Some(of_io(source.kind())),
         _ => None,
     }
 }
 
-fn of_io(kind: ErrorKind) -> Option<&'static str> {
+fn of_io(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::PermissionDenied => Some("run it as a user who may, or give another directory"),
-        ErrorKind::ReadOnlyFilesystem => Some("give a directory on a disk that can be written"),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("make room on the disk"),
-        ErrorKind::NotADirectory => Some("give a directory"),
-        ErrorKind::NotFound => Some("make it, or give one that is there"),
-        _ => Some("see to the disk, or give another directory"),
+        ErrorKind::PermissionDenied => "run it as a user who may, or give another directory",
+        ErrorKind::ReadOnlyFilesystem => "give a directory on a disk that can be written",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk",
+        ErrorKind::NotADirectory => "give a directory with --store",
+        ErrorKind::NotFound => "give a path that is there",
+        _ => "see to the disk, or give another directory",
     }
 }
 
@@ -93,7 +91,9 @@ fn of_fuse(error: &fuse::Error) -> Option<&'static str> {
         fuse::Error::Device(_) => Some("run as root, or let this user open the device"),
         fuse::Error::Fusermount(_) => Some("give an empty directory of your own with --mount"),
         fuse::Error::Mount { .. } => Some("mounting needs root with CAP_SYS_ADMIN, which many containers lack"),
-        _ => Some("`journalctl -k` may say more"),
+        fuse::Error::Unmount { .. } => Some("`pantala down --force` detaches it"),
+        fuse::Error::Handshake(_) | fuse::Error::Transport { .. } => Some("the kernel's log may say more"),
+        _ => None,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: Reindex) -> Result<()> {
     };
     let indexed = Store::reindex_directory(&path, StoreOptions::default(), &mut progress);
     bar.finish_and_clear();
-    let statistics = indexed.with_context(|| format!("cannot index {}", path.display()))?.statistics();
+    let statistics = indexed.context("cannot make the index again")?.statistics();
     let (blocks, log) = (statistics.blocks, output::bytes(statistics.log_bytes));
     let seconds = started.elapsed().as_secs_f64();
     Ok(output::print(&format!("indexed {blocks} blocks in {log} of log in {seconds:.1} s\n"))?)

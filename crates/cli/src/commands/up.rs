@@ -1,9 +1,9 @@
 //! `pantala up`.
 
 use crate::arguments::Up;
-use crate::control::Client;
+use crate::control::{Client, Request};
 use crate::node::announcement::Announcement;
-use crate::node::{self, daemon, mountpoint};
+use crate::node::{self, Options, daemon, mountpoint};
 use crate::status::Status;
 use crate::{defaults, output};
 use anyhow::{Result, bail};
@@ -19,10 +19,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) fn run(arguments: Up) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
     let mount = arguments.mount.as_deref().map(defaults::absolute).transpose()?;
-    if let Some(client) = Client::connect(&store)? {
-        return already_up(client, mount.as_deref());
+    let options = Options { store, mount };
+    if let Some(client) = Client::connect(&options.store)? {
+        return already_up(client, &options);
     }
-    let options = node::Options { store, mount };
     if arguments.foreground {
         return node::run_in_foreground(&options);
     }
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: Up) -> Result<()> {
             Ok(output::print_lines(&lines)?)
         }
         Announcement::Locked(line) => match wait_for_other(&options.store)? {
-            Some(client) => already_up(client, options.mount.as_deref()),
+            Some(client) => already_up(client, &options),
             None => bail!(line),
         },
         Announcement::Failed(line) => bail!(line),
@@ -51,16 +51,19 @@ fn wait_for_other(store: &Path) -> Result<Option<Client>> {
     }
 }
 
-fn already_up(client: Client, wanted: Option<&Path>) -> Result<()> {
-    let status = client.status()?;
-    if let Some(wanted) = wanted {
-        check_place(&status, wanted)?;
+/// The node is up; what is not mounted any more is mounted again.
+fn already_up(client: Client, options: &Options) -> Result<()> {
+    let before = client.status()?;
+    if let Some(wanted) = &options.mount {
+        check_place(&before, wanted)?;
     }
+    Client::connect_to_running(&options.store)?.order(&Request::Mount)?;
+    let status = Client::connect_to_running(&options.store)?.status()?;
+    status.problems.iter().for_each(|problem| output::complain(problem));
     let mounts = status.mounts.iter();
-    let lines: Vec<_> = mounts
-        .map(|mount| format!("already up: {} is mounted at {}", mount.volume, mount.mountpoint.display()))
-        .collect();
-    Ok(output::print_lines(&lines)?)
+    let lines =
+        mounts.map(|mount| format!("already up: {} is mounted at {}", mount.volume, mount.mountpoint.display()));
+    Ok(output::print_lines(&lines.collect::<Vec<_>>())?)
 }
 
 /// A pool that is up does not move.

@@ -13,11 +13,23 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Status,
+    /// Mount the volumes that are not.
+    Mount,
     Sync,
-    Down { force: bool },
-    CreateVolume { name: String, mount: Option<PathBuf> },
-    DeleteVolume { name: String },
-    RenameVolume { name: String, new_name: String },
+    Down {
+        force: bool,
+    },
+    CreateVolume {
+        name: String,
+        mount: Option<PathBuf>,
+    },
+    DeleteVolume {
+        name: String,
+    },
+    RenameVolume {
+        name: String,
+        new_name: String,
+    },
 }
 
 /// What the node answers.

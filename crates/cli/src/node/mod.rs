@@ -16,6 +16,7 @@ pub(crate) mod daemon;
 mod events;
 mod foreground;
 mod holders;
+mod inner_mounts;
 mod log;
 mod mounting;
 pub(crate) mod mountpoint;

@@ -1,11 +1,11 @@
 //! Mounting volumes at their places.
 
 use super::Node;
-use super::mountpoint::Mountpoint;
+use super::mountpoint::{self, Mountpoint};
 use super::serving::Serving;
 use super::source::Source;
-use crate::failure;
-use anyhow::{Context, Result, anyhow};
+use crate::{defaults, failure};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use volume::{VolumeId, VolumeInfo};
@@ -18,14 +18,26 @@ impl Node {
             volumes.split_first().context("the pool has no volume; bring the store back from a copy")?;
         self.mount(main, first)?;
         self.remember(main.id, first.path())?;
-        for volume in others {
-            if let Err(error) = self.mount_at_its_place(volume) {
-                let why = failure::line(&error);
-                tracing::error!(volume = volume.name, "{why}");
-                self.unmounted.lock().insert(volume.id, why);
-            }
-        }
+        others.iter().for_each(|volume| self.try_to_mount(volume));
         Ok(())
+    }
+
+    /// Mounts the volumes that are not mounted: those that somebody unmounted, and those that could not be before.
+    pub(super) fn mount_missing(&self) -> Result<()> {
+        let _operation = self.operation.lock();
+        let volumes = self.pool.list_volumes().context("cannot read the list of volumes")?;
+        let is_missing = |volume: &&VolumeInfo| self.mounts.get(volume.id).is_none();
+        volumes.iter().filter(is_missing).for_each(|volume| self.try_to_mount(volume));
+        Ok(())
+    }
+
+    /// Mounts a volume, or notes why that cannot be.
+    fn try_to_mount(&self, volume: &VolumeInfo) {
+        if let Err(error) = self.mount_at_its_place(volume) {
+            let why = failure::line(&error);
+            tracing::error!(volume = volume.name, "{why}");
+            self.unmounted.lock().insert(volume.id, why);
+        }
     }
 
     /// Mounts a volume where it belongs.
@@ -39,11 +51,18 @@ impl Node {
         self.mount(volume, &mountpoint)
     }
 
-    /// Where a volume is mounted of which nobody said where.
+    /// Where a volume is mounted of which nobody said where: in the first one's mount directory.
+    ///
+    /// An ordinary user's mounts lie beside it instead: the kernel lets nobody but the user into such a mount, not even the
+    /// set-user-id helper that would have to mount there.
     pub(super) fn default_place(&self, name: &str) -> Result<PathBuf> {
-        let main =
-            self.mounts.mountpoint(VolumeId::FIRST).ok_or_else(|| anyhow!("the pool's first volume is not mounted"))?;
-        Ok(main.join(name))
+        let main = self.mounts.mountpoint(VolumeId::FIRST).context("the pool's first volume is not mounted")?;
+        if defaults::is_root() {
+            return Ok(main.join(name));
+        }
+        let mut beside = main.into_os_string();
+        beside.push(".volumes");
+        Ok(PathBuf::from(beside).join(name))
     }
 
     /// Whether a volume's place is the default one.
@@ -53,8 +72,12 @@ impl Node {
 
     /// Mounts a volume at a directory that was checked.
     pub(super) fn mount(&self, volume: &VolumeInfo, mountpoint: &Mountpoint) -> Result<()> {
-        mountpoint.make()?;
-        self.serve_at(volume.id, &volume.name, mountpoint.path())
+        let is_made = mountpoint.make()?;
+        let served = self.serve_at(volume.id, &volume.name, mountpoint.path());
+        if served.is_err() && is_made {
+            mountpoint::remove(mountpoint.path());
+        }
+        served
     }
 
     /// Mounts a volume at a directory.

@@ -63,8 +63,13 @@ impl Mountpoint {
 
     /// Takes a dead mount away, and makes sure that the directory is there, or can be made, and empty.
     pub(super) fn check(&self) -> Result<()> {
-        clear_dead(&self.path)?;
         let failed = |why: &str| anyhow!("cannot mount at {}: {why}", self.path.display());
+        if let Some(living) = clear_dead(&self.path)? {
+            let source = living.source.to_string_lossy();
+            return Err(failed(&format!(
+                "{source} is mounted there; take it down first, or give another directory with --mount"
+            )));
+        }
         let entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound && self.origin == Origin::Own => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -96,6 +101,13 @@ impl Mountpoint {
     }
 }
 
+/// Removes the directory that a mount was on, unless something is in it.
+pub(super) fn remove(path: &Path) {
+    if let Err(error) = fs::remove_dir(path) {
+        tracing::info!(%error, directory = %path.display(), "the mount directory stays");
+    }
+}
+
 /// A path without symbolic links that never looks into what is mounted at its end. The end need not be there.
 pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     if fs::read_link(path).is_ok() {
@@ -114,30 +126,20 @@ fn resolve_or_fail(path: &Path) -> Result<PathBuf> {
     resolve(path).with_context(|| format!("cannot mount at {}", path.display()))
 }
 
-/// Takes away what killed nodes left mounted. A mount of a living one, or of a hung one, is an error.
-pub(crate) fn clear_dead(path: &Path) -> Result<()> {
+/// Takes away what killed nodes left mounted; returns the mount of a living one, which stays.
+pub(crate) fn clear_dead(path: &Path) -> Result<Option<FuseMount>> {
     for _ in 0..DEAD_MOUNTS_MAX {
         let found = mounts::find(path).context("cannot read the table of mounts")?;
-        let Some(mount) = found.filter(source::is_ours) else { return Ok(()) };
-        check_dead(&mount)?;
+        let Some(mount) = found.filter(source::is_ours) else { return Ok(None) };
+        match is_dead(&mount) {
+            Some(true) => {}
+            Some(false) => return Ok(Some(mount)),
+            None => bail!("what is mounted at {0} does not answer; take it away with `umount -l {0}`", path.display()),
+        }
         tracing::info!(mountpoint = %path.display(), "taking away the mount of a node that was killed");
         mount.detach().with_context(|| format!("cannot take away the dead mount at {}", path.display()))?;
     }
-    bail!("cannot mount at {}: there are too many dead mounts; take them away with `umount -l`", path.display())
-}
-
-fn check_dead(mount: &FuseMount) -> Result<()> {
-    let place = mount.mountpoint.display();
-    match is_dead(mount) {
-        Some(true) => Ok(()),
-        Some(false) => bail!(
-            "cannot mount at {place}: {} is mounted there; take it down first, or give another directory with --mount",
-            mount.source.to_string_lossy()
-        ),
-        None => {
-            bail!("cannot mount at {place}: what is mounted there does not answer; `umount -l {place}` takes it away")
-        }
-    }
+    bail!("there are too many dead mounts at {0}; take them away with `umount -l {0}`", path.display())
 }
 
 /// Whether a mount's daemon is dead; `None` if it neither answers nor is gone.

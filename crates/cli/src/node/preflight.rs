@@ -1,22 +1,47 @@
 //! What can be known to fail before anything is written.
 
 use super::mountpoint::Mountpoint;
-use crate::defaults;
+use crate::{defaults, output};
 use anyhow::{Context, Result, ensure};
+use block::StoreOptions;
 use rustix::fs::Access;
 use std::env;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 
 const DEVICE: &str = "/dev/fuse";
 const HELPER: &str = "fusermount3";
 
+/// What the index of a new store and the log of its node may take.
+const INDEX_BYTES: u64 = 8 << 20;
+
 /// Checks the mount directory, the device and the helper.
 pub(super) fn check(store: &Path, mountpoint: &Mountpoint) -> Result<()> {
     check_apart(store, mountpoint.path())?;
     mountpoint.check()?;
-    check_fuse().context("cannot mount")
+    check_fuse().context("cannot mount")?;
+    if is_new(store) { check_space(store) } else { Ok(()) }
+}
+
+/// Whether a store will be made, or else be refused with nothing written.
+fn is_new(store: &Path) -> bool {
+    fs::read_dir(store).is_ok_and(|mut entries| entries.next().is_none()) || !store.exists()
+}
+
+/// A store that does not find room for its first segment is not begun.
+fn check_space(store: &Path) -> Result<()> {
+    let disk = store.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok());
+    let free_bytes = disk.map_or(u64::MAX, |disk| disk.f_bavail * disk.f_frsize);
+    let needed_bytes = StoreOptions::default().segment_bytes + INDEX_BYTES;
+    ensure!(
+        free_bytes >= needed_bytes,
+        "cannot make the store {}: the disk has {} free, {} are needed; make room on it, or give another disk with --store",
+        store.display(),
+        output::bytes(free_bytes),
+        output::bytes(needed_bytes),
+    );
+    Ok(())
 }
 
 /// A mount hides what is in its directory, so the store cannot lie there; nor may the mount lie in the store.

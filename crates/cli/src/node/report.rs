@@ -40,12 +40,20 @@ impl Node {
             problems.push(format!("the list of volumes cannot be read: {error}"));
             Vec::new()
         });
-        for volume in &volumes {
-            if let Some(why) = self.unmounted.lock().get(&volume.id) {
-                problems.push(format!("{} is not mounted: {why}", volume.name));
-            }
-        }
+        problems.extend(volumes.iter().filter_map(|volume| self.mount_problem(volume)));
         volumes.iter().filter_map(|volume| self.volume_status(volume)).collect()
+    }
+
+    /// What is wrong with a volume's mount.
+    fn mount_problem(&self, volume: &VolumeInfo) -> Option<String> {
+        let name = &volume.name;
+        if let Some(why) = self.unmounted.lock().get(&volume.id) {
+            return Some(format!("{name} is not mounted: {why}"));
+        }
+        let place = self.mounts.mountpoint(volume.id)?;
+        let is_there = fuse::mounts::find(&place).ok()?.is_some();
+        let what_to_do = "`pantala down --force` and `pantala up` bring it back";
+        (!is_there).then(|| format!("{name} was detached from {} from outside; {what_to_do}", place.display()))
     }
 
     fn volume_status(&self, info: &VolumeInfo) -> Option<VolumeStatus> {

@@ -81,6 +81,7 @@ impl Node {
         let is_down = matches!(request, Request::Down { .. });
         let done = match request {
             Request::Status => return (Response::Status(Box::new(self.status())), false),
+            Request::Mount => self.mount_missing().map(|()| Vec::new()),
             Request::Sync => self.sync(),
             Request::Down { force: false } => self.take_down().map(|()| vec!["the pool is down".to_owned()]),
             Request::Down { force: true } => self.take_down_by_force().map(|()| vec!["the pool is down".to_owned()]),

@@ -65,10 +65,20 @@ fn prepare_process() {
 
 fn open_pool(path: &Path, opened: impl FnOnce(&Path) -> Result<()>) -> Result<Pool> {
     let store = Store::open_directory(path, StoreOptions::default(), OpenMode::Create);
-    let store = Arc::new(store.with_context(|| format!("cannot open the store {}", path.display()))?);
+    let store = Arc::new(store.map_err(|error| cannot_open(path, error))?);
     opened(path)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %path.display(), "starting");
     Pool::open(store, PoolOptions::new(owner())).with_context(|| format!("cannot open the pool in {}", path.display()))
+}
+
+/// Many of the store's errors name it themselves.
+fn cannot_open(path: &Path, error: block::Error) -> anyhow::Error {
+    let path = path.display().to_string();
+    let is_named = error.to_string().contains(&path);
+    anyhow::Error::new(error).context(match is_named {
+        true => "cannot open the store".to_owned(),
+        false => format!("cannot open the store {path}"),
+    })
 }
 
 /// Who owns the top directory of a new volume.

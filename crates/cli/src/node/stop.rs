@@ -4,7 +4,7 @@
 //! before it is mounted again.
 
 use super::serving::Serving;
-use super::{Node, holders};
+use super::{Node, holders, inner_mounts};
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::Path;
@@ -31,7 +31,11 @@ impl Node {
     pub(super) fn take_down(&self) -> Result<()> {
         let _operation = self.operation.lock();
         let mounts = self.mounts.inner_first();
-        refuse_if_used("take the pool down", &mountpoints(&mounts), "or detach them with `pantala down --force`")?;
+        refuse_if_used(
+            "take the pool down",
+            &mountpoints(&mounts),
+            "or detach the mounts with `pantala down --force`",
+        )?;
         self.checkpoint()?;
         self.unmount_all(&mounts)?;
         // Unmounting brought what the kernel still had.
@@ -102,8 +106,12 @@ fn mountpoints(mounts: &[Mounted]) -> Vec<&Path> {
     mounts.iter().map(|(_, serving)| serving.mountpoint()).collect()
 }
 
-/// Fails if processes use a mount, and names them. `otherwise` is what else can be done than ending them.
+/// Fails if processes use a mount, or something is mounted in it, and names them. `otherwise` is what else can be done than
+/// ending them.
 pub(super) fn refuse_if_used(what: &str, mountpoints: &[&Path], otherwise: &str) -> Result<()> {
+    if let Some(inner) = inner_mounts::find(mountpoints).first() {
+        bail!("cannot {what}: something is mounted at {}; unmount it, {otherwise}", inner.display());
+    }
     match holders::find(mountpoints).as_slice() {
         [] => Ok(()),
         found => bail!("cannot {what}: in use by {}; end these, {otherwise}", holders::describe(found)),

@@ -1,10 +1,9 @@
 //! Volumes that come, go, and change their names while the node is up.
 
-use super::mountpoint::Mountpoint;
+use super::mountpoint::{self, Mountpoint};
 use super::serving::Serving;
 use super::{Node, start, stop};
 use anyhow::{Context, Result, bail};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use volume::{VolumeId, VolumeInfo};
@@ -81,7 +80,7 @@ impl Node {
         let renamed = VolumeInfo { name: new_name.to_owned(), ..volume.clone() };
         match (self.mount(&renamed, &new), old) {
             (Ok(()), old) => {
-                remove_directory(old.as_deref());
+                old.iter().for_each(|old| mountpoint::remove(old));
                 Ok(())
             }
             (Err(error), Some(old)) => {
@@ -105,8 +104,10 @@ impl Node {
     /// A deleted volume leaves no trace of its mount: the directory goes, if the node made it.
     fn forget_place(&self, volume: VolumeId, place: Option<&Path>) -> Result<()> {
         self.unmounted.lock().remove(&volume);
-        if self.is_at_default_place(volume) {
-            remove_directory(place);
+        if let Some(place) = place
+            && self.is_at_default_place(volume)
+        {
+            mountpoint::remove(place);
         }
         self.forget(volume)
     }
@@ -120,13 +121,4 @@ fn check_ended(serving: &Arc<Serving>, what: &str) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Removes the directory that a mount was on, unless something is in it.
-fn remove_directory(place: Option<&Path>) {
-    if let Some(place) = place
-        && let Err(error) = fs::remove_dir(place)
-    {
-        tracing::info!(%error, directory = %place.display(), "the mount directory stays");
-    }
 }
