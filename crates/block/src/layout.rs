@@ -42,14 +42,15 @@ pub(crate) fn survey(disk: &dyn Disk) -> Result<Survey> {
     }
 }
 
-/// Makes the layout of a new store, or what is missing of an old one.
+/// Makes the layout of a new store, or what is missing of an old one, and makes it durable before any segment is made: a
+/// process that ended while it made the store may have left names that no sync covered.
 pub(crate) fn make(disk: &dyn Disk, store: StoreId) -> Result<()> {
     let failed = |source| Error::disk("make a store in", &disk.place(), source);
     disk.create_folder(SEGMENTS_FOLDER).map_err(failed)?;
     if read_superblock(disk)? != Some(store) {
         write_superblock(disk, store).map_err(failed)?;
     }
-    Ok(())
+    disk.sync_folder("").map_err(failed)
 }
 
 /// The store that a disk holds, if any.
@@ -95,6 +96,5 @@ fn write_superblock(disk: &dyn Disk, store: StoreId) -> io::Result<()> {
     let file = disk.create(SUPERBLOCK_FILE_NEW, SUPERBLOCK_BYTES as u64)?;
     file.write_at(&[IoSlice::new(&superblock::encode(store))], 0)?;
     file.sync()?;
-    disk.rename(SUPERBLOCK_FILE_NEW, SUPERBLOCK_FILE)?;
-    disk.sync_folder("")
+    disk.rename(SUPERBLOCK_FILE_NEW, SUPERBLOCK_FILE)
 }

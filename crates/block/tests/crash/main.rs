@@ -91,8 +91,8 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
     let after = disk.crash(random.number());
     let index = history.index_after_crash(&mut random);
     tally.crashes += 1;
-    check_remains(&after.image(), index.snapshot(), history)?;
-    check_remains(&disk.restart(), index.snapshot(), history)
+    check_remains(&after.image(), index.snapshot(), history, random.number())?;
+    check_remains(&disk.restart(), index.snapshot(), history, random.number())
         .map_err(|why| format!("only the process ended: {why}"))?;
 
     let interrupted = after.image();
@@ -104,23 +104,23 @@ fn crash_once(disk: &SimDisk, history: &History, salt: u64, tally: &mut Tally) -
     let index = if random.percent(50) { index_meanwhile } else { MemoryIndex::default() };
     match added {
         // What was synced after the first crash must be there as well: the plain check would call it unknown.
-        Some(extended) => check_remains(&again, index, &extended),
-        None => check_remains(&again, index, history),
+        Some(extended) => check_remains(&again, index, &extended, salt),
+        None => check_remains(&again, index, history, salt),
     }
 }
 
 /// Opens a store on the remains and checks it; goes on with it, opens it again and checks that as well.
-fn check_remains(disk: &SimDisk, index: MemoryIndex, history: &History) -> Result<(), String> {
+fn check_remains(disk: &SimDisk, index: MemoryIndex, history: &History, seed: u64) -> Result<(), String> {
     let store = open(disk, &index, history)?;
     let mut history = check(&store, history)?;
     // What a recovered store serves is durable without another sync.
-    check(&open(&disk.crash(2), &index.snapshot(), &history)?, &history)
+    check(&open(&disk.crash(seed), &index.snapshot(), &history)?, &history)
         .map_err(|why| format!("recovered twice: {why}"))?;
     history.add_and_sync(&store).map_err(|error| format!("the recovered store takes no writes: {error}"))?;
     store.flush_index().map_err(|error| error.to_string())?;
     check(&store, &history)?;
     drop(store);
-    let crashed = disk.crash(1);
+    let crashed = disk.crash(seed);
     for index in [index, MemoryIndex::default()] {
         check(&open(&crashed.image(), &index, &history)?, &history)?;
     }
