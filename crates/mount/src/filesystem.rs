@@ -80,7 +80,16 @@ impl Filesystem for VolumeFilesystem {
         if self.lookups.forget(Inode(node), count)
             && let Err(error) = self.volume.reclaim(Inode(node))
         {
-            tracing::error!(inode = node, %error, "an inode without a name stays until the volume is opened again");
+            tracing::error!(inode = node, %error, "an inode without a name stays until the pool is opened again");
+        }
+    }
+
+    /// The kernel knows nothing any more.
+    fn destroy(&self) {
+        for inode in self.lookups.take_orphans() {
+            if let Err(error) = self.volume.reclaim(inode) {
+                tracing::error!(inode = inode.0, %error, "an inode without a name stays until the pool is opened again");
+            }
         }
     }
 
@@ -295,19 +304,16 @@ impl Filesystem for VolumeFilesystem {
         const KEEP_SIZE: u32 = libc::FALLOC_FL_KEEP_SIZE as u32;
         const PUNCH: u32 = libc::FALLOC_FL_PUNCH_HOLE as u32 | KEEP_SIZE;
         const ZERO: u32 = libc::FALLOC_FL_ZERO_RANGE as u32;
-        let (punches, extends) = match mode {
-            0 => (false, true),
-            KEEP_SIZE => (false, false),
-            PUNCH => (true, false),
-            ZERO => (true, true),
-            mode if mode == ZERO | KEEP_SIZE => (true, false),
+        const ZERO_KEEP_SIZE: u32 = ZERO | KEEP_SIZE;
+        let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
+        let done = match mode {
+            0 => self.volume.extend(Inode(node), end),
+            KEEP_SIZE => Ok(()),
+            PUNCH | ZERO_KEEP_SIZE => self.volume.punch(Inode(node), offset, length),
+            ZERO => self.volume.zero(Inode(node), offset, length),
             _ => return Err(Errno::EOPNOTSUPP),
         };
-        let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
-        if punches {
-            self.volume.punch(Inode(node), offset, length).map_err(errno)?;
-        }
-        if extends { self.volume.extend(Inode(node), end).map_err(errno) } else { Ok(()) }
+        done.map_err(errno)
     }
 
     fn lseek(&self, _: &Request, node: u64, _: u64, offset: u64, seek: fuse::Seek) -> Result<u64, Errno> {

@@ -49,6 +49,12 @@ impl Lookups {
         is_orphan
     }
 
+    /// Forgets everything. Gives the inodes that are to be reclaimed.
+    pub(crate) fn take_orphans(&self) -> Vec<Inode> {
+        let known = self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock()));
+        known.filter(|(_, count)| count & ORPHAN != 0).map(|(inode, _)| inode).collect()
+    }
+
     /// The inode lost its last name. Gives whether it is to be reclaimed now.
     pub(crate) fn orphan(&self, inode: Inode) -> bool {
         match self.shard(inode).lock().get_mut(&inode) {
@@ -73,6 +79,15 @@ mod tests {
         assert!(!lookups.orphan(Inode(20)));
         assert!(!lookups.forget(Inode(20), 1));
         assert!(lookups.forget(Inode(20), 1));
+    }
+
+    #[test]
+    fn orphans_that_the_kernel_still_knew_are_reclaimed_at_the_end() {
+        let lookups = Lookups::new();
+        [20, 21].map(Inode).into_iter().for_each(|inode| lookups.add(inode));
+        assert!(!lookups.orphan(Inode(21)));
+        assert_eq!(lookups.take_orphans(), [Inode(21)]);
+        assert!(lookups.take_orphans().is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ends where an old one did. What changed at one level (old nodes gone, new ones in their place) is the batch for the level
 //! above. Above the old root, levels are added until one node is left; below it, roots with a single child are dropped.
 
-use crate::cursor::LevelCursor;
+use crate::cursor::{self, LevelCursor};
 use crate::edit::{self, Edit};
 use crate::node::Node;
 use crate::writer::{Child, LevelWriter};
@@ -52,7 +52,7 @@ fn grow(nodes: &Nodes, mut level: u8, mut children: Vec<Child>) -> Result<Option
     let mut node = nodes.get(&name)?;
     while node.level() > 0 && node.len() == 1 {
         name = node.child(0);
-        node = nodes.get(&name)?;
+        node = cursor::child(nodes, &node, 0)?;
     }
     Ok(Some(name))
 }

@@ -39,6 +39,9 @@ impl Node {
         if header[0] != FORMAT_VERSION {
             return Err("its version is unknown");
         }
+        if header[2..4] != [0, 0] {
+            return Err("its reserved bytes are not zero");
+        }
         let level = header[1];
         let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
         let node = Self { links: block.links.into(), body: block.body, level, length };
@@ -67,6 +70,9 @@ impl Node {
                 NO_LINK if self.level == 0 => {}
                 link if link as usize == links => links += 1,
                 _ => return Err("its links are out of order"),
+            }
+            if self.level > 0 && value_bytes as usize != size_of::<u64>() {
+                return Err("an inner entry's value is no count");
             }
             let key = self.key(index);
             if key_before.is_some_and(|before| before >= key) {

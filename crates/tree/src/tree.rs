@@ -45,7 +45,7 @@ impl Tree {
         Ok(Some((node.value(index), node.entry(index).link)))
     }
 
-    /// The entries from `from` up to, but not including, `to`, in order.
+    /// The entries from `from` up to the bound, in order.
     pub fn range(&self, from: &[u8], to: Bound<&[u8]>) -> Result<Range> {
         Range::new(self, from, to)
     }

@@ -63,7 +63,7 @@ impl Catalog {
         let Some(stored) = store.latest_root(STREAM)? else {
             return Ok(None);
         };
-        let root = Root::parse(&stored.record).map_err(|_| damaged("its root"))?;
+        let root = Root::parse(&stored.record).map_err(|malformed| malformed.in_volume("the catalog's root"))?;
         Ok(Some(Self { store, tree: Tree::new(nodes, root.tree) }))
     }
 
@@ -84,7 +84,9 @@ impl Catalog {
         let Some((value, _)) = self.tree.get(&[subject::NEXT_VOLUME])? else {
             return Ok(VolumeId::FIRST);
         };
-        record::whole(&value, |reader| reader.u64()).map(VolumeId).map_err(|_| damaged("the next volume's number"))
+        record::whole(&value, |reader| reader.u64())
+            .map(VolumeId)
+            .map_err(|malformed| malformed.in_volume("the next volume's number"))
     }
 
     /// Adds a volume that has the next number.
@@ -126,10 +128,6 @@ impl Catalog {
     }
 }
 
-fn damaged(what: &'static str) -> Error {
-    Error::Damaged { inode: 0, what }
-}
-
 fn volume_key(volume: VolumeId) -> Bytes {
     [&[subject::VOLUME][..], &volume.0.to_be_bytes()].concat().into()
 }
@@ -144,18 +142,16 @@ fn put(volume: &VolumeInfo) -> Edit {
 
 fn parse_entry(key: &[u8], value: &[u8]) -> Result<VolumeInfo> {
     let parse = |key: &[u8], value: &[u8]| {
-        let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).ok_or(Malformed)?;
+        let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).ok_or(Malformed::Bytes)?;
         record::whole(value, |reader: &mut Reader<'_>| {
-            if reader.u8()? != ENTRY_VERSION {
-                return Err(Malformed);
-            }
+            reader.version(ENTRY_VERSION)?;
             let created = record::timestamp(reader)?;
             let length = reader.u16()? as usize;
-            let name = String::from_utf8(reader.bytes(length)?.to_vec()).map_err(|_| Malformed)?;
+            let name = String::from_utf8(reader.bytes(length)?.to_vec()).map_err(|_| Malformed::Bytes)?;
             Ok(VolumeInfo { id: VolumeId(id), name, created })
         })
     };
-    parse(key, value).map_err(|Malformed| damaged("the catalog's entry of a volume"))
+    parse(key, value).map_err(|malformed| malformed.in_volume("the catalog's entry of a volume"))
 }
 
 /// Says what is wrong with a name for a volume.

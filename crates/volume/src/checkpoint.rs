@@ -46,7 +46,7 @@ impl Volume {
         if let Some(frozen) = checkpointing.unfinished.take() {
             self.finish(&mut checkpointing, frozen)?;
         }
-        if self.layers.overlay.records() == 0 && !self.is_root_old() {
+        if self.layers.overlay.is_empty() && !self.is_root_old() {
             return Ok(self.shared.store.sync()?);
         }
         let frozen = self.freeze(&mut checkpointing)?;

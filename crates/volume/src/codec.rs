@@ -1,8 +1,30 @@
 //! Little-endian reading of bytes that may be anything.
 
-/// The bytes ended too early, or hold a value that none may have.
+use crate::{Error, Inode};
+
+/// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub(crate) enum Malformed {
+    /// They end too early, or hold a value that none may have.
+    Bytes,
+    /// A newer program wrote them.
+    Newer,
+}
+
+impl Malformed {
+    /// The error for a record of an inode.
+    pub(crate) fn in_inode(self, inode: Inode, what: &'static str) -> Error {
+        match self {
+            Self::Bytes => Error::Damaged { inode: inode.0, what },
+            Self::Newer => Error::Newer { what },
+        }
+    }
+
+    /// The error for a record of the volume or the pool.
+    pub(crate) fn in_volume(self, what: &'static str) -> Error {
+        self.in_inode(Inode(0), what)
+    }
+}
 
 /// What reading gives.
 pub(crate) type Parsed<T> = Result<T, Malformed>;
@@ -16,9 +38,23 @@ impl<'a> Reader<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Parsed<[u8; N]> {
-        let (head, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        let (head, rest) = self.0.split_first_chunk().ok_or(Malformed::Bytes)?;
         self.0 = rest;
         Ok(*head)
+    }
+
+    /// A version, which must be this one.
+    pub(crate) fn version(&mut self, known: u8) -> Parsed<()> {
+        match self.u8()? {
+            version if version == known => Ok(()),
+            version if version > known => Err(Malformed::Newer),
+            _ => Err(Malformed::Bytes),
+        }
+    }
+
+    /// Bytes that are kept for later versions and are zero until then.
+    pub(crate) fn reserved(&mut self, length: usize) -> Parsed<()> {
+        if self.bytes(length)?.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(Malformed::Bytes) }
     }
 
     pub(crate) fn u8(&mut self) -> Parsed<u8> {
@@ -42,7 +78,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self, length: usize) -> Parsed<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        let (head, rest) = self.0.split_at_checked(length).ok_or(Malformed::Bytes)?;
         self.0 = rest;
         Ok(head)
     }

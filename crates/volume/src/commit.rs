@@ -5,7 +5,7 @@
 //! next one.
 
 use crate::change::Change;
-use crate::journal::{self, Counters};
+use crate::journal::{self, Counters, EncodedPart};
 use crate::{Inode, Result, Volume};
 use block::{Blocks, Record, RecordKind};
 use std::sync::atomic::Ordering;
@@ -58,14 +58,24 @@ impl Volume {
         (self.counts.get(), at_the_cut())
     }
 
-    /// Appends what was cut as one group. What cannot be written stays, and is part of the next group.
+    /// Appends what was cut as one group. What cannot be written stays, and is part of the next group, under the same number:
+    /// the first part of the group that replaces it makes recovery drop those that were written. A last part that was written
+    /// and reported as failed would count twice, so a store refuses all appends after one failed.
     pub(crate) fn append_group(&self, journal: &mut Journal, counters: Counters) -> Result<()> {
         let store = &self.shared.store;
-        for part in journal::encode(journal.sequence + 1, counters, &journal.unwritten, &**store)? {
-            journal.bytes += part.body.len() as u64;
-            let (links, body) = (part.links, part.body);
-            store.append(&Record { kind: RecordKind::Intent, stream: self.id.0, links, body })?;
-        }
+        let mut bytes = 0;
+        journal::encode(
+            journal.sequence + 1,
+            counters,
+            &journal.unwritten,
+            &**store,
+            &mut |EncodedPart { links, body }| {
+                bytes += body.len() as u64;
+                store.append(&Record { kind: RecordKind::Intent, stream: self.id.0, links, body })?;
+                Ok(())
+            },
+        )?;
+        journal.bytes += bytes;
         if !journal.is_written() {
             journal.sequence += 1;
             journal.unwritten.clear();

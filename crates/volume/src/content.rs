@@ -168,7 +168,7 @@ impl Volume {
             return Ok(());
         }
         let removed = self.cut_out(inode, offset, offset + bytes.len() as u64)?;
-        attributes.allocated_bytes = attributes.allocated_bytes + bytes.len() as u64 - removed;
+        attributes.allocated_bytes = (attributes.allocated_bytes + bytes.len() as u64).saturating_sub(removed);
         let epoch = self.epoch.load(Ordering::SeqCst);
         let block = DirtyBlock::new(epoch, bytes.to_vec(), &self.shared.budget);
         self.store_if_full(&block, offset + bytes.len() as u64);
@@ -265,7 +265,7 @@ impl Volume {
             removed += self.allocated_between(inode, chunk_end, attributes.size)?;
         }
         self.layers.overlay.change(inode, Change::Clear { from: chunk_end });
-        attributes.allocated_bytes -= removed;
+        attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
         Ok(())
     }
 
@@ -299,7 +299,24 @@ impl Volume {
     pub fn punch(&self, inode: Inode, offset: u64, length: u64) -> Result<()> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
+        let attributes = self.file(inode)?;
+        self.make_hole(inode, attributes, offset, length)
+    }
+
+    /// Makes a range of a file read as zero, and the file long enough to have it.
+    pub fn zero(&self, inode: Inode, offset: u64, length: u64) -> Result<()> {
+        let end = offset.checked_add(length).ok_or(Error::FileTooLarge)?;
+        let _operation = self.begin()?;
+        let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
+        if end > attributes.size {
+            self.resize(inode, &mut attributes, end)?;
+        }
+        self.make_hole(inode, attributes, offset, length)
+    }
+
+    /// The caller holds the gate and the inode's lock.
+    fn make_hole(&self, inode: Inode, mut attributes: Attributes, offset: u64, length: u64) -> Result<()> {
         let end = offset.saturating_add(length).min(attributes.size);
         if offset >= end {
             return Ok(());
@@ -311,7 +328,10 @@ impl Volume {
                 content[offset as usize..end as usize].fill(0);
                 self.set_inline(inode, &mut attributes, content);
             }
-            None => attributes.allocated_bytes -= self.cut_out(inode, offset, end)?,
+            None => {
+                let removed = self.cut_out(inode, offset, end)?;
+                attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
+            }
         }
         attributes.touch_content(self.now());
         self.counts.allocation_changed(before, attributes.allocated_bytes);

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A directory entry's place: by hash, then by name.
 pub(crate) type DentryKey = (u64, Box<[u8]>);
 
+/// What a record takes in memory, about, with its part of the inode's maps.
+const RECORD_MEMORY_BYTES: u64 = 256;
+
 /// Records of one inode that differ from the layers below.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DirtyInode {
@@ -26,6 +29,8 @@ pub(crate) struct DirtyInode {
     pub(crate) xattrs: BTreeMap<Box<[u8]>, Option<Bytes>>,
     pub(crate) dentries: BTreeMap<DentryKey, Option<Dentry>>,
     pub(crate) extents: BTreeMap<u64, Option<Extent>>,
+    /// Bytes of inline content and of extended attributes here.
+    payload_bytes: u64,
     pending: Pending,
 }
 
@@ -66,8 +71,16 @@ impl DirtyInode {
                 self.cleared_from = Some(self.cleared_from.map_or(from, |cleared| cleared.min(from)));
             }
             Change::Attributes(attributes) => self.attributes = Some(attributes),
-            Change::Inline(inline) => self.inline = Some(inline),
-            Change::Xattr { name, value } => drop(self.xattrs.insert(name, value)),
+            Change::Inline(inline) => {
+                let bytes = length(&inline);
+                let before = self.inline.replace(inline);
+                self.payload_changed(before, bytes);
+            }
+            Change::Xattr { name, value } => {
+                let bytes = length(&value);
+                let before = self.xattrs.insert(name, value);
+                self.payload_changed(before, bytes);
+            }
             Change::Dentry { hash, name, dentry } => drop(self.dentries.insert((hash, name), dentry)),
             Change::Extent { offset, extent: None } if self.hides_extents_at(offset) => {
                 self.extents.remove(&offset);
@@ -115,8 +128,17 @@ impl DirtyInode {
         }
     }
 
-    /// Records that differ from the layers below; 0 if nothing has changed.
-    pub(crate) fn records(&self) -> u64 {
+    fn payload_changed(&mut self, before: Option<Option<Bytes>>, bytes: u64) {
+        self.payload_bytes = self.payload_bytes + bytes - before.map_or(0, |before| length(&before));
+    }
+
+    /// What it takes in memory, about; 0 if nothing has changed.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.records() * RECORD_MEMORY_BYTES + self.payload_bytes
+    }
+
+    /// Records that differ from the layers below.
+    fn records(&self) -> u64 {
         let single = [self.is_dropped, self.cleared_from.is_some(), self.attributes.is_some(), self.inline.is_some()];
         let single = single.into_iter().filter(|differs| *differs).count();
         (single + self.xattrs.len() + self.dentries.len() + self.extents.len()) as u64
@@ -152,6 +174,10 @@ impl DirtyInode {
             push(Change::Extent { offset, extent: self.extents.get(&offset).cloned().flatten() });
         }
     }
+}
+
+fn length(value: &Option<Bytes>) -> u64 {
+    value.as_ref().map_or(0, |value| value.len() as u64)
 }
 
 impl Pending {

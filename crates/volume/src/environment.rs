@@ -1,4 +1,4 @@
-//! What a volume asks of the world beside blocks: the time and chance. A simulation gives its own.
+//! What a volume's content depends on beside its operations: the time and chance. A simulation gives its own.
 
 use crate::Timestamp;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ pub trait Environment: Send + Sync {
     /// The time that timestamps get.
     fn now(&self) -> Timestamp;
 
-    /// A number that nobody can foretell.
+    /// A number that differs from one call to the next.
     fn random(&self) -> u64;
 }
 

@@ -42,12 +42,11 @@ pub enum Error {
     /// A record in the tree is not what this version writes.
     #[error("a record of inode {inode} is damaged: {what}")]
     Damaged { inode: u64, what: &'static str },
+    #[error("{what} was written by a newer pantala; use that one")]
+    Newer { what: &'static str },
     /// The tree or the blocks below failed.
     #[error(transparent)]
     Tree(#[from] tree::Error),
-    /// An earlier failure stopped the volume from taking changes.
-    #[error("the volume takes no changes since {reason}")]
-    Failed { reason: String },
 }
 
 impl From<block::Error> for Error {
@@ -75,7 +74,7 @@ impl Error {
             Self::ValueTooLarge => libc::E2BIG,
             Self::BehindEnd => libc::ENXIO,
             Self::NotSupported(_) => libc::EOPNOTSUPP,
-            Self::Damaged { .. } | Self::Failed { .. } => libc::EIO,
+            Self::Damaged { .. } | Self::Newer { .. } => libc::EIO,
             Self::Tree(error) => tree_errno(error),
         }
     }

@@ -111,7 +111,7 @@ pub struct Attributes {
     pub size: u64,
     /// Bytes that the content takes, before compression.
     pub allocated_bytes: u64,
-    /// Last read.
+    /// When it was last read, as far as anybody said so: reading does not set it.
     pub accessed: Timestamp,
     /// Last change of the content.
     pub modified: Timestamp,

@@ -2,12 +2,14 @@
 //!
 //! A commit writes one **group**: all changes since the commit before, of all inodes. A group is one or more **parts**, each a
 //! record of the log; it counts only when its last part is there. So what recovery finds is the state at some commit, never a
-//! state between: the order of changes inside a group does not matter.
+//! state between. Of one inode, what takes records away comes before what puts them; otherwise the order in a group is free.
 
 use crate::change::Change;
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::extent::Source;
-use crate::limits::{JOURNAL_PART_BYTES, JOURNAL_PART_LINKS_MAX};
+use crate::limits::{
+    JOURNAL_PART_BYTES, JOURNAL_PART_LINKS_MAX, NAME_BYTES_MAX, SYMLINK_BYTES_MAX, XATTR_VALUE_BYTES_MAX,
+};
 use crate::{Inode, Result, record};
 use block::{Blocks, Name};
 use bytes::Bytes;
@@ -57,19 +59,20 @@ pub(crate) struct EncodedPart {
     pub(crate) body: Bytes,
 }
 
-/// Encodes a group. Data in memory that the changes refer to becomes blocks here.
+/// Encodes a group and gives one part after another to `append`. Data in memory that the changes refer to becomes blocks here.
 pub(crate) fn encode(
     sequence: u64,
     counters: Counters,
     changes: &[(Inode, Change)],
     blocks: &dyn Blocks,
-) -> Result<Vec<EncodedPart>> {
-    let mut parts = Vec::new();
+    append: &mut dyn FnMut(EncodedPart) -> Result<()>,
+) -> Result<()> {
+    let mut number = 0;
     let mut rest = changes;
     while !rest.is_empty() {
         let (mut links, mut body) = (Vec::new(), Vec::new());
         body.extend_from_slice(&[PART_VERSION, 0, 0, 0]);
-        body.put_u32(parts.len() as u32);
+        body.put_u32(number);
         body.put_u64(sequence);
         counters.put(&mut body);
         while let Some(((inode, change), others)) = rest.split_first() {
@@ -82,19 +85,22 @@ pub(crate) fn encode(
         if rest.is_empty() {
             body[1] = FLAG_LAST;
         }
-        parts.push(EncodedPart { links, body: body.into() });
+        append(EncodedPart { links, body: body.into() })?;
+        number += 1;
     }
-    Ok(parts)
+    Ok(())
 }
 
 /// Reads a part. Any bytes may come: what is no part is refused.
 pub(crate) fn decode(links: &[Name], body: &[u8]) -> Parsed<Part> {
     let mut reader = Reader(body);
-    if reader.u8()? != PART_VERSION {
-        return Err(Malformed);
-    }
-    let is_last = reader.u8()? & FLAG_LAST != 0;
-    reader.u16()?;
+    reader.version(PART_VERSION)?;
+    let is_last = match reader.u8()? {
+        0 => false,
+        FLAG_LAST => true,
+        _ => return Err(Malformed::Newer),
+    };
+    reader.reserved(2)?;
     let number = reader.u32()?;
     let sequence = reader.u64()?;
     let counters = Counters::read(&mut reader)?;
@@ -104,7 +110,7 @@ pub(crate) fn decode(links: &[Name], body: &[u8]) -> Parsed<Part> {
         changes.push(read_change(&mut reader, &mut links)?);
     }
     if links.next().is_some() {
-        return Err(Malformed);
+        return Err(Malformed::Bytes);
     }
     Ok(Part { sequence, number, is_last, counters, changes })
 }
@@ -183,9 +189,9 @@ fn read_change(reader: &mut Reader<'_>, links: &mut impl Iterator<Item = Name>) 
         tag::DROP => Change::Drop,
         tag::CLEAR => Change::Clear { from: reader.u64()? },
         tag::ATTRIBUTES => Change::Attributes(Box::new(record::attributes(reader)?)),
-        tag::INLINE => Change::Inline(Some(long(reader)?)),
+        tag::INLINE => Change::Inline(Some(long(reader, SYMLINK_BYTES_MAX)?)),
         tag::INLINE_GONE => Change::Inline(None),
-        tag::XATTR => Change::Xattr { name: short(reader)?, value: Some(long(reader)?) },
+        tag::XATTR => Change::Xattr { name: short(reader)?, value: Some(long(reader, XATTR_VALUE_BYTES_MAX)?) },
         tag::XATTR_GONE => Change::Xattr { name: short(reader)?, value: None },
         tag::DENTRY => {
             let (hash, name) = (reader.u64()?, short(reader)?);
@@ -193,11 +199,11 @@ fn read_change(reader: &mut Reader<'_>, links: &mut impl Iterator<Item = Name>) 
         }
         tag::DENTRY_GONE => Change::Dentry { hash: reader.u64()?, name: short(reader)?, dentry: None },
         tag::EXTENT => {
-            let (offset, link) = (reader.u64()?, links.next().ok_or(Malformed)?);
-            Change::Extent { offset, extent: Some(record::extent(reader, link)?) }
+            let (offset, link) = (reader.u64()?, links.next().ok_or(Malformed::Bytes)?);
+            Change::Extent { offset, extent: Some(record::extent(reader, offset, link)?) }
         }
         tag::EXTENT_GONE => Change::Extent { offset: reader.u64()?, extent: None },
-        _ => return Err(Malformed),
+        _ => return Err(Malformed::Bytes),
     };
     Ok((inode, change))
 }
@@ -209,6 +215,9 @@ fn put_short(body: &mut Vec<u8>, bytes: &[u8]) {
 
 fn short(reader: &mut Reader<'_>) -> Parsed<Box<[u8]>> {
     let length = reader.u16()? as usize;
+    if length > NAME_BYTES_MAX {
+        return Err(Malformed::Bytes);
+    }
     reader.bytes(length).map(Into::into)
 }
 
@@ -217,7 +226,10 @@ fn put_long(body: &mut Vec<u8>, bytes: &[u8]) {
     body.extend_from_slice(bytes);
 }
 
-fn long(reader: &mut Reader<'_>) -> Parsed<Bytes> {
+fn long(reader: &mut Reader<'_>, bytes_max: usize) -> Parsed<Bytes> {
     let length = reader.u32()? as usize;
+    if length > bytes_max {
+        return Err(Malformed::Bytes);
+    }
     reader.bytes(length).map(Bytes::copy_from_slice)
 }

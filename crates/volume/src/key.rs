@@ -3,6 +3,7 @@
 //! All keys of an inode begin with its number, so they lie together, and an inode with everything of it is one range.
 
 use crate::Inode;
+use crate::limits::NAME_HASH_MAX;
 use bytes::Bytes;
 
 /// What a key is about, in the order of an inode's keys.
@@ -77,7 +78,8 @@ pub(crate) fn parse(key: &[u8]) -> Option<(Inode, Subject, &[u8])> {
 /// The hash and the name of a dentry's key, given what follows its prefix.
 pub(crate) fn parse_dentry(rest: &[u8]) -> Option<(u64, &[u8])> {
     let (hash, name) = rest.split_first_chunk()?;
-    Some((u64::from_be_bytes(*hash), name))
+    let hash = u64::from_be_bytes(*hash);
+    (hash <= NAME_HASH_MAX).then_some((hash, name))
 }
 
 /// The offset of an extent's key, given what follows its prefix.

@@ -4,6 +4,7 @@
 //! Readers take no lock for longer than it takes to copy records, and none over I/O on the tree.
 
 use crate::change::Dentry;
+use crate::codec::Malformed;
 use crate::dirty_inode::{DentryKey, DirtyInode, Found};
 use crate::extent::Extent;
 use crate::key::{self, Subject};
@@ -36,8 +37,8 @@ impl Base {
     }
 }
 
-fn damaged(inode: Inode, what: &'static str) -> impl FnOnce(crate::codec::Malformed) -> Error {
-    move |_| Error::Damaged { inode: inode.0, what }
+fn damaged(inode: Inode, what: &'static str) -> impl FnOnce(Malformed) -> Error {
+    move |malformed| malformed.in_inode(inode, what)
 }
 
 impl Layers {
@@ -212,7 +213,7 @@ fn tree_extents(tree: &Tree, inode: Inode, from: u64, to: u64, extents: &mut BTr
         let offset = key::parse(&key).and_then(|(.., rest)| key::parse_extent(rest));
         let offset = offset.ok_or(Error::Damaged { inode: inode.0, what: "an extent's key" })?;
         let link = link.ok_or(Error::Damaged { inode: inode.0, what: "an extent without a block" })?;
-        let extent = record::whole(&value, |reader| record::extent(reader, link));
+        let extent = record::whole(&value, |reader| record::extent(reader, offset, link));
         extents.insert(offset, extent.map_err(damaged(inode, "an extent"))?);
     }
     Ok(())

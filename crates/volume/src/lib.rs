@@ -19,8 +19,9 @@
 //! - **Records move down only**: overlay, frozen overlay, tree. Reading from the top never misses one (`layers`).
 //! - **A record of the journal means the same whenever it is replayed**: it holds values, not differences.
 //! - **Blocks before what refers to them**: data is put before the journal part or the node that links to it.
-//! - Locks are taken in this order: checkpointing, journal, gate, moving, inode locks (in the order of their stripes), overlay
-//!   shards. Operations begin at the gate, which they share; commits and checkpoints begin before it and take it alone.
+//! - Locks are taken in this order: catalog, volumes, checkpointing, journal, gate, moving, inode locks (in the order of their
+//!   stripes), then, one at a time, what is held for moments: overlay shards, a dirty block, the last checkpoint. Operations
+//!   begin at the gate, which they share; commits and checkpoints begin before it and take it alone.
 //!
 //! What this crate deliberately does not know: the kernel, the network, where blocks lie. Permissions are checked by whoever
 //! calls (the kernel, for a mount).

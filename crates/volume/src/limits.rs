@@ -36,6 +36,12 @@ pub(crate) const CHUNK_BYTES: u64 = 128 << 10;
 /// Inode numbers lie below this, so that 16 bits are left to tell the inodes of browsed snapshots from live ones.
 pub const INODE_NUMBER_MAX: u64 = 1 << 48;
 
+/// Largest hash of a name: cookies of listings, which are one more, are positive `off_t`s.
+pub(crate) const NAME_HASH_MAX: u64 = i64::MAX as u64 - 1;
+
+/// Smallest hash of a name: cookies below it are free for `.` and `..`.
+pub const NAME_HASH_MIN: u64 = 16;
+
 /// Names of volumes, in bytes.
 pub const VOLUME_NAME_BYTES_MAX: usize = 200;
 
@@ -45,11 +51,11 @@ pub(crate) const DIRTY_BYTES_MAX: u64 = 64 << 20;
 /// Data of this many bytes is cut into blocks ahead of any sync.
 pub(crate) const DIRTY_BYTES_COMMIT: u64 = DIRTY_BYTES_MAX / 2;
 
-/// Changed records in one volume's overlay that start a checkpoint.
-pub(crate) const OVERLAY_RECORDS_CHECKPOINT: u64 = 64_000;
+/// Memory of one volume's overlay that starts a checkpoint, in bytes.
+pub(crate) const OVERLAY_BYTES_CHECKPOINT: u64 = 20 << 20;
 
-/// Changed records in one volume's overlay at which operations wait for the checkpoint under way.
-pub(crate) const OVERLAY_RECORDS_MAX: u64 = 2 * OVERLAY_RECORDS_CHECKPOINT;
+/// Memory of one volume's overlay at which operations wait for the checkpoint under way, in bytes.
+pub(crate) const OVERLAY_BYTES_MAX: u64 = 2 * OVERLAY_BYTES_CHECKPOINT;
 
 /// Journal behind the last checkpoint that starts the next one, in bytes: bounds the replay after a crash.
 pub(crate) const JOURNAL_BYTES_CHECKPOINT: u64 = 32 << 20;

@@ -73,7 +73,7 @@ impl Volume {
             let attributes = self.existing(inode)?;
             may_go(&attributes)?;
             if attributes.is_directory() {
-                parent.links -= 1;
+                parent.links = parent.links.saturating_sub(1);
             }
             self.remove_dentry(directory, &mut parent, name);
             return Ok(self.drop_link(inode, attributes).then_some(inode));
@@ -83,7 +83,7 @@ impl Volume {
     /// Takes away a link; a directory loses both of its own. Gives whether the inode is an orphan now. The caller holds the
     /// inode's lock.
     pub(crate) fn drop_link(&self, inode: Inode, mut attributes: Attributes) -> bool {
-        attributes.links = if attributes.is_directory() { 0 } else { attributes.links - 1 };
+        attributes.links = if attributes.is_directory() { 0 } else { attributes.links.saturating_sub(1) };
         attributes.changed = self.now();
         let is_orphan = attributes.links == 0;
         if is_orphan {

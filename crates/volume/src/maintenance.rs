@@ -1,6 +1,8 @@
 //! The thread that makes checkpoints: when changes have waited long enough, when there are many, and when somebody wakes it.
+//!
+//! While nothing changes it sleeps: the first change after a quiet time wakes it.
 
-use crate::limits::{CHECKPOINT_INTERVAL, DIRTY_BYTES_COMMIT, JOURNAL_BYTES_CHECKPOINT, OVERLAY_RECORDS_CHECKPOINT};
+use crate::limits::{CHECKPOINT_INTERVAL, DIRTY_BYTES_COMMIT, JOURNAL_BYTES_CHECKPOINT, OVERLAY_BYTES_CHECKPOINT};
 use crate::pool::Volumes;
 use crate::shared::Shared;
 use crate::{Result, Volume};
@@ -8,9 +10,6 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// How often the thread looks without being woken.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Wakes the maintenance thread, and ends it.
 #[derive(Default)]
@@ -26,7 +25,7 @@ struct State {
 }
 
 impl Wake {
-    /// There may be work.
+    /// There is something to do, or there soon will be.
     pub(crate) fn wake(&self) {
         self.state.lock().is_woken = true;
         self.changed.notify_all();
@@ -38,11 +37,14 @@ impl Wake {
         self.changed.notify_all();
     }
 
-    /// Waits for work; false when the thread is to end.
-    fn wait(&self) -> bool {
+    /// Waits to be woken, but no longer than `limit`; false when the thread is to end.
+    fn wait(&self, limit: Option<Duration>) -> bool {
         let mut state = self.state.lock();
         if !state.is_woken && !state.is_closing {
-            self.changed.wait_for(&mut state, LOOK_INTERVAL);
+            match limit {
+                Some(limit) => drop(self.changed.wait_for(&mut state, limit)),
+                None => self.changed.wait(&mut state),
+            }
         }
         state.is_woken = false;
         !state.is_closing
@@ -52,23 +54,41 @@ impl Wake {
 /// Starts the thread.
 pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("maintenance".into()).spawn(move || {
-        while shared.wake.wait() {
-            let open: Vec<_> = volumes.read().values().cloned().collect();
-            for volume in open {
-                if let Err(error) = maintain(&shared, &volume) {
-                    tracing::error!(volume = %volume.id(), %error, "a checkpoint failed; it will be tried again");
+        while shared.wake.wait(None) {
+            while shared.wake.wait(Some(CHECKPOINT_INTERVAL)) {
+                if maintain_all(&shared, &volumes) == Afterwards::Quiet {
+                    break;
                 }
             }
         }
     })
 }
 
+/// What a round leaves.
+#[derive(PartialEq, Eq)]
+enum Afterwards {
+    /// No volume has changes, and no operation is under way.
+    Quiet,
+    /// There will be more to do.
+    Busy,
+}
+
+fn maintain_all(shared: &Shared, volumes: &Volumes) -> Afterwards {
+    let open: Vec<_> = volumes.read().values().cloned().collect();
+    for volume in &open {
+        if let Err(error) = maintain(shared, volume) {
+            tracing::error!(volume = %volume.id(), %error, "a checkpoint failed; it will be tried again");
+        }
+    }
+    if open.iter().all(|volume| volume.is_quiet()) { Afterwards::Quiet } else { Afterwards::Busy }
+}
+
 fn maintain(shared: &Shared, volume: &Volume) -> Result<()> {
     if shared.budget.bytes() >= DIRTY_BYTES_COMMIT {
         volume.commit()?;
     }
-    let records = volume.layers.overlay.records();
-    let is_due = records > 0 && volume.last_checkpoint.lock().at.elapsed() >= CHECKPOINT_INTERVAL;
-    let is_large = records >= OVERLAY_RECORDS_CHECKPOINT || volume.journal.lock().bytes >= JOURNAL_BYTES_CHECKPOINT;
+    let is_due = !volume.is_quiet() && volume.last_checkpoint.lock().at.elapsed() >= CHECKPOINT_INTERVAL;
+    let is_large = volume.layers.overlay.memory_bytes() >= OVERLAY_BYTES_CHECKPOINT
+        || volume.journal.lock().bytes >= JOURNAL_BYTES_CHECKPOINT;
     if is_due || is_large || volume.is_root_old() { volume.checkpoint() } else { Ok(()) }
 }

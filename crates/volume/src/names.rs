@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Dentry};
 use crate::dirty_inode::DentryKey;
-use crate::limits::{INODE_NUMBER_MAX, NAME_BYTES_MAX, SYMLINK_BYTES_MAX};
+use crate::limits::{NAME_BYTES_MAX, NAME_HASH_MAX, NAME_HASH_MIN, SYMLINK_BYTES_MAX};
 use crate::{Attributes, Error, Inode, Kind, Result, Volume};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -56,9 +56,6 @@ impl NewInode<'_> {
     }
 }
 
-/// Hashes below this are no names': listings use them for `.` and `..`.
-pub(crate) const NAME_HASH_MIN: u64 = 16;
-
 impl Volume {
     /// The inode that a name of a directory leads to.
     pub fn lookup(&self, directory: Inode, name: &[u8]) -> Result<(Inode, Attributes)> {
@@ -93,10 +90,7 @@ impl Volume {
         if self.dentry(directory, name)?.is_some() {
             return Err(Error::Exists);
         }
-        let inode = self.counts.new_inode();
-        if inode.0 >= INODE_NUMBER_MAX {
-            return Err(Error::NotSupported("more inodes than have numbers"));
-        }
+        let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
         let attributes = self.new_attributes(directory, &parent, &new, permissions, creator);
         self.layers.overlay.make(inode);
         if let NewInode::Symlink(target) = new {
@@ -162,7 +156,7 @@ impl Volume {
     /// Where a name stands in its directory. The top bit of the hash is clear, so that a listing's cookie is a positive `off_t`.
     pub(crate) fn dentry_key(&self, name: &[u8]) -> DentryKey {
         let hash = xxh3_64_with_seed(name, self.hash_seed) >> 1;
-        (hash.max(NAME_HASH_MIN), name.into())
+        (hash.clamp(NAME_HASH_MIN, NAME_HASH_MAX), name.into())
     }
 
     pub(crate) fn add_dentry(
@@ -178,7 +172,7 @@ impl Volume {
     }
 
     pub(crate) fn remove_dentry(&self, directory: Inode, attributes: &mut Attributes, name: &[u8]) {
-        attributes.size -= 1;
+        attributes.size = attributes.size.saturating_sub(1);
         self.set_dentry(directory, attributes, name, None);
     }
 

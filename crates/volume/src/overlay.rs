@@ -18,7 +18,7 @@ type Inodes = HashMap<Inode, DirtyInode>;
 /// The layer that operations change.
 pub(crate) struct Overlay {
     shards: Box<[Mutex<Shard>]>,
-    records: AtomicU64,
+    memory_bytes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -46,7 +46,7 @@ fn shard_of(inode: Inode) -> usize {
 
 impl Overlay {
     pub(crate) fn new() -> Self {
-        Self { shards: (0..OVERLAY_SHARDS).map(|_| Mutex::default()).collect(), records: AtomicU64::new(0) }
+        Self { shards: (0..OVERLAY_SHARDS).map(|_| Mutex::default()).collect(), memory_bytes: AtomicU64::new(0) }
     }
 
     /// Applies one change that the journal does not have yet.
@@ -62,9 +62,9 @@ impl Overlay {
     fn apply(&self, inode: Inode, change: Change, is_in_journal: bool) {
         let mut shard = self.shards[shard_of(inode)].lock();
         let dirty = shard.inodes_mut().entry(inode).or_default();
-        let before = dirty.records();
+        let before = dirty.memory_bytes();
         let is_first = dirty.apply(change, is_in_journal);
-        self.records.fetch_add(dirty.records().wrapping_sub(before), Ordering::Relaxed);
+        self.memory_bytes.fetch_add(dirty.memory_bytes().wrapping_sub(before), Ordering::Relaxed);
         if is_first {
             shard.pending.push(inode);
         }
@@ -80,9 +80,14 @@ impl Overlay {
         self.shards[shard_of(inode)].lock().inodes.get(&inode).map(look)
     }
 
-    /// Records that differ from the layers below, about.
-    pub(crate) fn records(&self) -> u64 {
-        self.records.load(Ordering::Relaxed)
+    /// What the changes take in memory, about, without file data.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing has changed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.memory_bytes() == 0
     }
 
     /// Takes what changed since the last commit. Nothing may change the overlay meanwhile: the gate is closed.
@@ -107,7 +112,7 @@ impl Overlay {
         for shard in &self.shards {
             shard.lock().inodes = Arc::default();
         }
-        self.records.store(0, Ordering::Relaxed);
+        self.memory_bytes.store(0, Ordering::Relaxed);
         frozen
     }
 }

@@ -3,6 +3,7 @@
 use crate::change::Dentry;
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::extent::{Extent, Source};
+use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INODE_NUMBER_MAX};
 use crate::{Attributes, Kind, Timestamp};
 use block::Name;
 
@@ -24,7 +25,7 @@ fn kind_byte(kind: Kind) -> u8 {
 }
 
 fn kind_of(byte: u8) -> Parsed<Kind> {
-    KINDS.get(byte as usize).copied().ok_or(Malformed)
+    KINDS.get(byte as usize).copied().ok_or(Malformed::Bytes)
 }
 
 pub(crate) fn put_timestamp(bytes: &mut Vec<u8>, time: Timestamp) {
@@ -34,7 +35,7 @@ pub(crate) fn put_timestamp(bytes: &mut Vec<u8>, time: Timestamp) {
 
 pub(crate) fn timestamp(reader: &mut Reader<'_>) -> Parsed<Timestamp> {
     let time = Timestamp { seconds: reader.i64()?, nanoseconds: reader.u32()? };
-    if time.nanoseconds < 1_000_000_000 { Ok(time) } else { Err(Malformed) }
+    if time.nanoseconds < 1_000_000_000 { Ok(time) } else { Err(Malformed::Bytes) }
 }
 
 pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
@@ -54,9 +55,7 @@ pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
 }
 
 pub(crate) fn attributes(reader: &mut Reader<'_>) -> Parsed<Attributes> {
-    if reader.u8()? != ATTRIBUTES_VERSION {
-        return Err(Malformed);
-    }
+    reader.version(ATTRIBUTES_VERSION)?;
     Ok(Attributes {
         kind: kind_of(reader.u8()?)?,
         permissions: reader.u16()? as u32,
@@ -80,7 +79,8 @@ pub(crate) fn put_dentry(bytes: &mut Vec<u8>, dentry: Dentry) {
 }
 
 pub(crate) fn dentry(reader: &mut Reader<'_>) -> Parsed<Dentry> {
-    Ok(Dentry { inode: reader.u64()?, kind: kind_of(reader.u8()?)? })
+    let dentry = Dentry { inode: reader.u64()?, kind: kind_of(reader.u8()?)? };
+    if dentry.inode < INODE_NUMBER_MAX { Ok(dentry) } else { Err(Malformed::Bytes) }
 }
 
 /// An extent without its source, which is a link of the entry or of the journal's part.
@@ -89,11 +89,11 @@ pub(crate) fn put_extent(bytes: &mut Vec<u8>, extent: &Extent) {
     bytes.put_u32(extent.source_offset);
 }
 
-pub(crate) fn extent(reader: &mut Reader<'_>, link: Name) -> Parsed<Extent> {
+pub(crate) fn extent(reader: &mut Reader<'_>, offset: u64, link: Name) -> Parsed<Extent> {
     let (length, source_offset) = (reader.u32()?, reader.u32()?);
-    let longest = crate::limits::CHUNK_BYTES as u32;
-    if length == 0 || length > longest || source_offset > block::BODY_BYTES_MAX as u32 {
-        return Err(Malformed);
+    let is_in_its_chunk = length > 0 && offset % CHUNK_BYTES + length as u64 <= CHUNK_BYTES;
+    if !is_in_its_chunk || offset > FILE_BYTES_MAX || source_offset as u64 > CHUNK_BYTES {
+        return Err(Malformed::Bytes);
     }
     Ok(Extent { length, source_offset, source: Source::Stored(link) })
 }
@@ -102,5 +102,5 @@ pub(crate) fn extent(reader: &mut Reader<'_>, link: Name) -> Parsed<Extent> {
 pub(crate) fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Parsed<T>) -> Parsed<T> {
     let mut reader = Reader(bytes);
     let value = read(&mut reader)?;
-    if reader.is_empty() { Ok(value) } else { Err(Malformed) }
+    if reader.is_empty() { Ok(value) } else { Err(Malformed::Bytes) }
 }

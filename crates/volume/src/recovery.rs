@@ -35,7 +35,7 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<BTre
 fn last_root(shared: &Shared, volume: VolumeId) -> Result<Root> {
     let stored = shared.store.latest_root(volume.0)?;
     let stored = stored.ok_or(Error::Damaged { inode: 0, what: "the catalog: a volume has no root" })?;
-    Root::parse(&stored.record).map_err(|_| Error::Damaged { inode: 0, what: "the root of a volume" })
+    Root::parse(&stored.record).map_err(|malformed| malformed.in_volume("the root of a volume"))
 }
 
 fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Replay>) -> Result<()> {
@@ -48,7 +48,7 @@ fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Repl
             return Ok(());
         };
         let part = journal::decode(&record.links, &record.body);
-        let taken = part.map_err(|_| Error::Damaged { inode: 0, what: "a part of the journal" });
+        let taken = part.map_err(|malformed| malformed.in_volume("a part of the journal"));
         failed = taken.and_then(|part| replay.take(part)).err();
         Ok(())
     })?;

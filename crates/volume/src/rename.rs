@@ -100,14 +100,14 @@ impl Volume {
             let replaced = self.existing(Inode(target.inode))?;
             check_replaceable(&moved, &replaced)?;
         }
-        parent.links -= moved.is_directory() as u32;
+        parent.links = parent.links.saturating_sub(moved.is_directory() as u32);
         self.remove_dentry(from.directory, &mut parent, from.name);
         let mut parent = self.directory(to.directory)?;
         let mut orphan = None;
         if let Some(target) = target {
             let replaced = self.existing(Inode(target.inode))?;
-            parent.links -= replaced.is_directory() as u32;
-            parent.size -= 1;
+            parent.links = parent.links.saturating_sub(replaced.is_directory() as u32);
+            parent.size = parent.size.saturating_sub(1);
             orphan = self.drop_link(Inode(target.inode), replaced).then_some(Inode(target.inode));
         }
         parent.links += moved.is_directory() as u32;
@@ -120,10 +120,10 @@ impl Volume {
         let one = self.existing(Inode(source.inode))?;
         let other = self.existing(Inode(target.inode))?;
         let mut parent = self.directory(from.directory)?;
-        parent.links = parent.links - one.is_directory() as u32 + other.is_directory() as u32;
+        parent.links = (parent.links + other.is_directory() as u32).saturating_sub(one.is_directory() as u32);
         self.set_dentry(from.directory, &mut parent, from.name, Some(target));
         let mut parent = self.directory(to.directory)?;
-        parent.links = parent.links - other.is_directory() as u32 + one.is_directory() as u32;
+        parent.links = (parent.links + one.is_directory() as u32).saturating_sub(other.is_directory() as u32);
         self.set_dentry(to.directory, &mut parent, to.name, Some(source));
         self.moved(Inode(source.inode), one, to.directory);
         if source.inode != target.inode {

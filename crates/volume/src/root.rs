@@ -38,17 +38,19 @@ impl Root {
     /// Takes a record for a root.
     pub(crate) fn parse(record: &Record) -> Parsed<Self> {
         let mut reader = Reader(&record.body);
-        if reader.u8()? != ROOT_VERSION || record.links.len() > 1 {
-            return Err(Malformed);
+        reader.version(ROOT_VERSION)?;
+        reader.reserved(7)?;
+        if record.links.len() > 1 {
+            return Err(Malformed::Bytes);
         }
-        reader.bytes(7)?;
-        Ok(Self {
+        let root = Self {
             tree: record.links.first().copied(),
             sequence: reader.u64()?,
             replay_from: Position::from_u64(reader.u64()?),
             counters: Counters::read(&mut reader)?,
             hash_seed: reader.u64()?,
             taken: record::timestamp(&mut reader)?,
-        })
+        };
+        if reader.is_empty() { Ok(root) } else { Err(Malformed::Bytes) }
     }
 }

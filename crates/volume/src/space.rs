@@ -21,9 +21,9 @@ pub struct VolumeStatus {
     pub inodes: u64,
     /// Bytes of all content, before compression.
     pub logical_bytes: u64,
-    /// Changed records that no checkpoint has.
-    pub dirty_records: u64,
-    /// The last checkpoint's root; `None` while the volume has never held anything.
+    /// Memory of changes that no checkpoint has, without file data, in bytes, about.
+    pub overlay_bytes: u64,
+    /// The last checkpoint's root.
     pub root: Option<Name>,
     /// When the state of the last checkpoint was taken.
     pub checkpoint_taken: Timestamp,
@@ -33,7 +33,7 @@ impl Volume {
     /// The space there is for this volume.
     pub fn space(&self) -> Result<VolumeSpace> {
         let inodes = self.counts.get().inodes;
-        let inodes_free = crate::limits::INODE_NUMBER_MAX - self.counts.get().next_inode;
+        let inodes_free = crate::limits::INODE_NUMBER_MAX.saturating_sub(self.counts.get().next_inode);
         Ok(VolumeSpace { disk: self.shared.store.space()?, inodes, inodes_free })
     }
 
@@ -44,7 +44,7 @@ impl Volume {
         VolumeStatus {
             inodes: counters.inodes,
             logical_bytes: counters.allocated_bytes,
-            dirty_records: self.layers.overlay.records(),
+            overlay_bytes: self.layers.overlay.memory_bytes(),
             root: checkpoint.tree,
             checkpoint_taken: checkpoint.taken,
         }

@@ -6,7 +6,9 @@ use crate::commit::Journal;
 use crate::inode_locks::InodeLocks;
 use crate::journal::Counters;
 use crate::layers::Layers;
-use crate::limits::{DIRTY_BYTES_COMMIT, DIRTY_BYTES_MAX, OVERLAY_RECORDS_CHECKPOINT, OVERLAY_RECORDS_MAX};
+use crate::limits::{
+    DIRTY_BYTES_COMMIT, DIRTY_BYTES_MAX, INODE_NUMBER_MAX, OVERLAY_BYTES_CHECKPOINT, OVERLAY_BYTES_MAX,
+};
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::{Attributes, Error, Inode, Kind, Result, Timestamp};
@@ -62,9 +64,12 @@ impl Counts {
         }
     }
 
-    pub(crate) fn new_inode(&self) -> Inode {
+    /// A number that no inode has had; `None` when all are used up.
+    pub(crate) fn new_inode(&self) -> Option<Inode> {
+        let next = |number| (number < INODE_NUMBER_MAX).then_some(number + 1);
+        let number = self.next_inode.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()?;
         self.inodes.fetch_add(1, Ordering::Relaxed);
-        Inode(self.next_inode.fetch_add(1, Ordering::Relaxed))
+        Some(Inode(number))
     }
 
     pub(crate) fn inode_gone(&self, attributes: &Attributes) {
@@ -108,16 +113,23 @@ impl Volume {
         Ok(self.gate.read())
     }
 
+    /// Whether nothing waits for a checkpoint, and no operation is under way that will.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let is_clean = || self.layers.overlay.is_empty() && self.layers.base.load().frozen.is_none();
+        self.gate.try_write().is_some_and(|_closed| is_clean())
+    }
+
     /// Bounds what is in memory: beyond a first limit the maintenance thread is woken, beyond a second the caller does the work.
+    /// The first change after a quiet time wakes the thread too.
     fn make_room(&self) -> Result<()> {
-        let (records, dirty_bytes) = (self.layers.overlay.records(), self.shared.budget.bytes());
-        if records >= OVERLAY_RECORDS_CHECKPOINT || dirty_bytes >= DIRTY_BYTES_COMMIT {
+        let (overlay_bytes, dirty_bytes) = (self.layers.overlay.memory_bytes(), self.shared.budget.bytes());
+        if overlay_bytes == 0 || overlay_bytes >= OVERLAY_BYTES_CHECKPOINT || dirty_bytes >= DIRTY_BYTES_COMMIT {
             self.shared.wake.wake();
         }
         if dirty_bytes >= DIRTY_BYTES_MAX {
             self.commit()?;
         }
-        if records >= OVERLAY_RECORDS_MAX {
+        if overlay_bytes >= OVERLAY_BYTES_MAX {
             self.checkpoint()?;
         }
         Ok(())
