@@ -42,8 +42,8 @@ pub(crate) struct VolumeStatus {
     pub(crate) inodes: u64,
     /// Bytes of all content, before compression.
     pub(crate) logical_bytes: u64,
-    /// Changes that no checkpoint has.
-    pub(crate) dirty_records: u64,
+    /// Memory that changes take which no checkpoint has.
+    pub(crate) overlay_bytes: u64,
     /// The last checkpoint's root hash, in hexadecimal.
     pub(crate) root: Option<String>,
     pub(crate) checkpoint_age_seconds: u64,

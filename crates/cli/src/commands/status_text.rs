@@ -37,7 +37,7 @@ fn volume(volume: &VolumeStatus) -> Vec<String> {
         mountpoint,
         volume.inodes.to_string(),
         output::bytes(volume.logical_bytes),
-        volume.dirty_records.to_string(),
+        output::bytes(volume.overlay_bytes),
         format!("{} ago", output::duration(volume.checkpoint_age_seconds)),
         root.get(..ROOT_DIGITS).unwrap_or(root).to_owned(),
     ]

@@ -64,7 +64,7 @@ impl Node {
             mountpoint: self.mounts.mountpoint(info.id),
             inodes: status.inodes,
             logical_bytes: status.logical_bytes,
-            dirty_records: status.dirty_records,
+            overlay_bytes: status.overlay_bytes,
             root: status.root.map(|root| root.to_string()),
             checkpoint_age_seconds: age_seconds(status.checkpoint_taken),
         })

@@ -1,0 +1,12 @@
+//! The real binary on real mounts, as a user calls it.
+
+mod bad_input;
+mod busy;
+mod killed;
+mod ordinary_user;
+mod outcome;
+mod pages;
+mod pool;
+mod tree;
+mod up_and_down;
+mod volumes;
