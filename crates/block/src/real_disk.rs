@@ -148,7 +148,7 @@ fn write_zeros(file: &File, length: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The disk below a directory, which is made if it is not there.
+/// Makes a directory, and those above it.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
