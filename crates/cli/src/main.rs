@@ -24,7 +24,12 @@ mod status;
 
 use arguments::Arguments;
 use clap::Parser;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// Gives memory back after a burst, which glibc's does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -24,13 +24,17 @@ pub(crate) fn start(options: &Options) -> Result<Announcement> {
     })
 }
 
+/// How long the allocator keeps free pages, in milliseconds. Its own default, a second, left a third more resident after a
+/// million files were written; none at all made large files slower.
+const PURGE_DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10");
+
 fn command(options: &Options) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg0("pantala").arg("node").arg("--store").arg(&options.store);
     if let Some(mount) = &options.mount {
         command.arg("--mount").arg(mount);
     }
-    command.env("PANTALA_STORE", &options.store).current_dir("/");
+    command.env("PANTALA_STORE", &options.store).env(PURGE_DELAY.0, PURGE_DELAY.1).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
