@@ -8,8 +8,8 @@
 //! - What changes the set of mounts or volumes holds [`Node::operation`], one at a time. A status never waits for it.
 //! - A mount that is in [`mounts::Mounts`] is one that the node means to serve: when such a mount ends, somebody unmounted it
 //!   from outside. The first volume's end is the node's end.
-//! - The node ends by returning from [`Node::serve`]: then mounts, pool and store are dropped, so a panic of the main thread
-//!   leaves no dead mount either.
+//! - The node ends by returning from [`Node::serve`]: then mounts, pool and store are dropped. A panic of the main thread, or a
+//!   start that fails half-way, drops them as well, so neither leaves a dead mount.
 
 pub(crate) mod announcement;
 pub(crate) mod daemon;
@@ -89,6 +89,17 @@ impl Node {
             }
         }
         end(self);
+    }
+}
+
+impl Drop for Node {
+    /// Whatever ends the node, a failed start or a panic too: no dead mount stays behind.
+    fn drop(&mut self) {
+        for (_, serving) in self.mounts.inner_first() {
+            if let Err(error) = serving.detach() {
+                tracing::error!("{error:#}");
+            }
+        }
     }
 }
 

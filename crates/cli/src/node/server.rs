@@ -7,6 +7,7 @@ use crate::failure;
 use anyhow::{Context, Result};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -41,7 +42,9 @@ fn serve(node: &Weak<Node>, listener: &Listener) {
             }
         };
         let Some(node) = node.upgrade() else { return };
-        match answer(&node, &stream) {
+        // A request that panics is in the log; the thread goes on with the next one.
+        let Ok(answered) = catch_unwind(AssertUnwindSafe(|| answer(&node, &stream))) else { continue };
+        match answered {
             // Whoever connected only wanted to know whether the node is there.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => tracing::warn!(%error, "a request went unanswered"),
