@@ -27,5 +27,5 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn unit() -> Result<()> {
-    workspace::cargo(["test", "--workspace"]).run()
+    workspace::cargo(["test", "--workspace", "--no-fail-fast"]).run()
 }
