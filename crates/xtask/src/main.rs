@@ -7,6 +7,7 @@
 mod check;
 mod fuzz;
 mod parts;
+mod posix;
 mod program;
 mod real;
 mod setup;
@@ -34,6 +35,8 @@ enum Chore {
     Fuzz(fuzz::Options),
     /// Run the test on a real mount with real input.
     Real(real::Options),
+    /// Compare a mount with a local file system, call by call.
+    Posix(posix::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Setup => setup::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Real(options) => real::run(&options),
+        Chore::Posix(options) => posix::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

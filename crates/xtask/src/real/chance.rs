@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub(super) fn new(seed: u64) -> Chance {
+    pub(crate) fn new(seed: u64) -> Chance {
         Chance(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,12 +18,12 @@ impl Chance {
     }
 
     /// A number in a range that is not empty.
-    pub(super) fn within(&mut self, range: Range<usize>) -> usize {
+    pub(crate) fn within(&mut self, range: Range<usize>) -> usize {
         range.start + (self.next() % range.len() as u64) as usize
     }
 
     /// Bytes that no compression makes smaller.
-    pub(super) fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> =
             std::iter::repeat_with(|| self.next().to_le_bytes()).take(length / 8 + 1).flatten().collect();
         bytes.truncate(length);

@@ -10,7 +10,7 @@
 mod again;
 mod archive;
 mod build;
-mod chance;
+pub(crate) mod chance;
 mod commands;
 mod compare;
 mod differences;
@@ -19,13 +19,13 @@ mod facts;
 mod git;
 mod kill;
 mod manifest;
-mod mounts;
+pub(crate) mod mounts;
 mod odd;
-mod pool;
+pub(crate) mod pool;
 mod prefix;
 mod process;
 mod sqlite;
-mod stage;
+pub(crate) mod stage;
 mod user;
 
 use crate::workspace;
@@ -125,7 +125,7 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Scenario>> {
 }
 
 /// The binary as a user would build it.
-fn build_binary() -> Result<PathBuf> {
+pub(crate) fn build_binary() -> Result<PathBuf> {
     workspace::cargo(["build", "--release", "--package", "cli"]).run()?;
     let binary = workspace::target_dir()?.join("release/pantala");
     match binary.is_file() {
@@ -138,7 +138,7 @@ fn default_dir() -> Result<PathBuf> {
     Ok(workspace::target_dir()?.join("real-test"))
 }
 
-fn seed_from_clock() -> u64 {
+pub(crate) fn seed_from_clock() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64 % 1_000_000)
 }
 

@@ -20,7 +20,7 @@ pub(super) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Takes away every mount in a directory, used or not; whoever uses one keeps it until the end of the use.
-pub(super) fn detach_below(directory: &Path) -> Result<()> {
+pub(crate) fn detach_below(directory: &Path) -> Result<()> {
     for point in below(directory)? {
         detach(&point)?;
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// How long a command may take. None of them depends on how much is stored.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(120);
 
-pub(super) struct Pool {
+pub(crate) struct Pool {
     binary: PathBuf,
     store: PathBuf,
     mount: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(binary: PathBuf, store: PathBuf, mount: PathBuf) -> Pool {
+    pub(crate) fn new(binary: PathBuf, store: PathBuf, mount: PathBuf) -> Pool {
         Pool { binary, store, mount, user: None, _watchdog: None }
     }
 
@@ -35,7 +35,7 @@ impl Pool {
     }
 
     /// Kills the pool after a time, so that nothing that hangs in it hangs for ever.
-    pub(super) fn with_run_time_max(mut self, run_time_max: Duration) -> Pool {
+    pub(crate) fn with_run_time_max(mut self, run_time_max: Duration) -> Pool {
         let (called_off, watchdog) = mpsc::channel();
         let store = self.store.clone();
         std::thread::spawn(move || {
@@ -52,12 +52,12 @@ impl Pool {
         &self.binary
     }
 
-    pub(super) fn mount(&self) -> &Path {
+    pub(crate) fn mount(&self) -> &Path {
         &self.mount
     }
 
     /// Brings it up and makes sure that it is mounted.
-    pub(super) fn up(&self) -> Result<String> {
+    pub(crate) fn up(&self) -> Result<String> {
         let said = self.command(["up", "--mount"]).argument(&self.mount).output()?;
         match mounts::below(&self.mount)?.is_empty() {
             true => {
@@ -68,7 +68,7 @@ impl Pool {
     }
 
     /// Takes it down and makes sure that nothing is left.
-    pub(super) fn down(&self) -> Result<()> {
+    pub(crate) fn down(&self) -> Result<()> {
         self.command(["down"]).output()?;
         if let Some(point) = mounts::below(&self.mount)?.first() {
             bail!("`pantala down` succeeded, but {} is still mounted", point.display());

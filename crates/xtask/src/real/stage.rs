@@ -74,7 +74,7 @@ impl Stage {
 }
 
 /// Ends what serves the store, unmounts what is mounted in the directory, and removes the directory.
-pub(super) fn clear(directory: &Path, store: &Path) -> Result<()> {
+pub(crate) fn clear(directory: &Path, store: &Path) -> Result<()> {
     process::kill_all_of_store(store)?;
     mounts::detach_below(directory)?;
     match fs::remove_dir_all(directory) {

@@ -1,0 +1,344 @@
+//! Random sequences: which operation comes how often, and with what arguments.
+//!
+//! Nothing here looks at a file system: a sequence follows from its seed alone. That calls succeed about as often as they fail
+//! comes from how few names there are ([`super::places`]).
+
+use super::allowances::{self, NotYet, is_not_yet};
+use super::content::Content;
+use super::name::Name;
+use super::operation::{Bits, Operation, Position, Step, SyncMode};
+use super::peer::Peer;
+use super::places::{content, is_one_in, length, offset, one_of, path, slot, target};
+use super::user::{SHARED_GROUP, User};
+use crate::real::chance::Chance;
+use rustix::fs::{Access, FallocateFlags, FileType, IFlags, OFlags, RenameFlags, SeekFrom, Timespec, XattrFlags};
+
+/// So many steps are between two looks at the whole trees.
+const TREE_INTERVAL: usize = 100;
+
+type Make = fn(&mut Chance) -> Operation;
+
+/// How often each kind of operation comes, and how one is made.
+const KINDS: &[(usize, Make)] = &[
+    (160, open),
+    (30, |chance| Operation::Close { slot: slot(chance) }),
+    (4, |chance| Operation::Sync {
+        slot: slot(chance),
+        mode: one_of(chance, &[SyncMode::All, SyncMode::Data, SyncMode::Range]),
+    }),
+    (60, |chance| Operation::Mkdir { path: path(chance), mode: mode(chance) }),
+    (35, |chance| Operation::Rmdir { path: path(chance) }),
+    (45, |chance| Operation::Unlink { path: path(chance) }),
+    (70, rename),
+    (40, |chance| Operation::Link { from: path(chance), to: path(chance), follow: is_one_in(chance, 3) }),
+    (35, symlink),
+    (10, |chance| Operation::ReadLink { path: path(chance) }),
+    (20, mknod),
+    (15, |chance| Operation::List { path: path(chance) }),
+    (2, |chance| Operation::ListChanging { path: path(chance) }),
+    (50, |chance| Operation::Stat { on: target(chance) }),
+    (15, access),
+    (45, |chance| Operation::Chmod { on: target(chance), mode: mode(chance) }),
+    (45, |chance| Operation::Chown { on: target(chance), uid: owner(chance), gid: group(chance) }),
+    (40, |chance| Operation::SetTimes { on: target(chance), accessed: time(chance), modified: time(chance) }),
+    (4, |chance| Operation::Umask {
+        mask: one_of(chance, &[Bits(0), Bits(0o22), Bits(0o77), Bits(0o777), Bits(0o27)]),
+    }),
+    (30, |chance| Operation::TimesChanged { slot: slot(chance) }),
+    (35, set_xattr),
+    (20, |chance| Operation::GetXattr { on: target(chance), name: xattr_name(chance), buffer_bytes: buffer(chance) }),
+    (12, |chance| Operation::ListXattrs { on: target(chance), buffer_bytes: buffer(chance) }),
+    (15, |chance| Operation::RemoveXattr { on: target(chance), name: xattr_name(chance) }),
+    (45, truncate),
+    (25, |chance| Operation::Read { slot: slot(chance), at: None, bytes: length(chance) }),
+    (35, |chance| Operation::Read { slot: slot(chance), at: position(chance), bytes: length(chance) }),
+    (40, |chance| Operation::Write { slot: slot(chance), at: None, content: content(chance) }),
+    (65, |chance| Operation::Write { slot: slot(chance), at: position(chance), content: content(chance) }),
+    (15, |chance| Operation::ReadVector {
+        slot: slot(chance),
+        at: position(chance),
+        bytes: [0; 3].map(|_| length(chance)),
+    }),
+    (20, |chance| Operation::WriteVector {
+        slot: slot(chance),
+        at: position(chance),
+        contents: [0; 3].map(|_| content(chance)),
+    }),
+    (15, seek),
+    (12, |chance| Operation::SeekData { slot: slot(chance), offset: offset(chance) }),
+    (12, |chance| Operation::SeekHole { slot: slot(chance), offset: offset(chance) }),
+    (45, allocate),
+    (20, copy_range),
+    (25, |chance| Operation::Map {
+        slot: slot(chance),
+        shared: !is_one_in(chance, 5),
+        writable: !is_one_in(chance, 4),
+    }),
+    (6, |chance| Operation::Unmap { slot: slot(chance) }),
+    (25, |chance| Operation::MapRead { slot: slot(chance), offset: map_offset(chance), bytes: length(chance) }),
+    (30, |chance| Operation::MapWrite { slot: slot(chance), offset: map_offset(chance), content: content(chance) }),
+    (5, |chance| Operation::MapSync { slot: slot(chance) }),
+    (6, |chance| Operation::SetInodeFlags {
+        slot: slot(chance),
+        flags: one_of(chance, &[IFlags::empty(), IFlags::IMMUTABLE, IFlags::APPEND, IFlags::NODUMP, IFlags::NOATIME]),
+    }),
+];
+
+/// A sequence of so many steps, with looks at the whole trees in between and at the end.
+pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> {
+    let mut steps = Vec::with_capacity(count + count / TREE_INTERVAL + 1);
+    for number in 1..=count {
+        steps.push(step(chance, peer));
+        if number % TREE_INTERVAL == 0 || number == count {
+            steps.push(Step { user: User::Root, operation: Operation::Tree });
+        }
+    }
+    steps
+}
+
+fn step(chance: &mut Chance, peer: Peer) -> Step {
+    let user = one_of(chance, &[User::Root, User::Root, User::Root, User::Alice, User::Alice, User::Bob]);
+    loop {
+        let operation = operation(chance);
+        if !needs_what_is_not_there(&operation) && !allowances::is_beyond(peer, &operation) {
+            return Step { user, operation };
+        }
+    }
+}
+
+fn operation(chance: &mut Chance) -> Operation {
+    let total = KINDS.iter().map(|(weight, _)| weight).sum();
+    let mut place = chance.within(0..total);
+    for (weight, make) in KINDS {
+        match place.checked_sub(*weight) {
+            Some(rest) => place = rest,
+            None => return make(chance),
+        }
+    }
+    Operation::Tree
+}
+
+/// Whether an operation is about something that Pantala does not have yet.
+fn needs_what_is_not_there(operation: &Operation) -> bool {
+    let feature = match operation {
+        Operation::Open { flags, .. } if flags.contains(OFlags::TMPFILE) => NotYet::UnnamedFiles,
+        Operation::Rename { flags, .. } if flags.contains(RenameFlags::WHITEOUT) => NotYet::Whiteouts,
+        Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::COLLAPSE_RANGE) => NotYet::CollapseRange,
+        Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::INSERT_RANGE) => NotYet::InsertRange,
+        Operation::SetInodeFlags { .. } => NotYet::InodeFlags,
+        Operation::SetXattr { name, .. } | Operation::GetXattr { name, .. } | Operation::RemoveXattr { name, .. }
+            if name.0.starts_with(b"system.") =>
+        {
+            NotYet::AccessLists
+        }
+        _ => return false,
+    };
+    is_not_yet(feature)
+}
+
+/// Never waits: a fifo would hold the test for ever.
+fn open(chance: &mut Chance) -> Operation {
+    const OFTEN: &[(usize, OFlags)] = &[
+        (2, OFlags::CREATE),
+        (7, OFlags::EXCL),
+        (7, OFlags::TRUNC),
+        (4, OFlags::APPEND),
+        (12, OFlags::DIRECTORY),
+        (7, OFlags::NOFOLLOW),
+        (30, OFlags::DSYNC),
+        (30, OFlags::PATH),
+        (25, OFlags::NOATIME),
+        (40, OFlags::TMPFILE),
+    ];
+    let access = one_of(chance, &[OFlags::RDONLY, OFlags::WRONLY, OFlags::RDWR, OFlags::RDWR]);
+    let mut flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    for (count, flag) in OFTEN {
+        if is_one_in(chance, *count) {
+            flags |= *flag;
+        }
+    }
+    Operation::Open { slot: slot(chance), path: path(chance), flags, mode: mode(chance) }
+}
+
+fn mode(chance: &mut Chance) -> Bits {
+    const MODES: &[u32] = &[
+        0o644, 0o666, 0o600, 0o777, 0o755, 0o700, 0o640, 0o000, 0o222, 0o444, 0o111, 0o4755, 0o2755, 0o6777, 0o2644,
+        0o1777, 0o2775, 0o2777, 0o1755,
+    ];
+    match is_one_in(chance, 6) {
+        true => Bits(chance.within(0..0o10000) as u32),
+        false => Bits(one_of(chance, MODES)),
+    }
+}
+
+fn owner(chance: &mut Chance) -> Option<u32> {
+    one_of(chance, &[None, None, Some(0), Some(User::Alice.id()), Some(User::Bob.id())])
+}
+
+fn group(chance: &mut Chance) -> Option<u32> {
+    one_of(chance, &[None, Some(0), Some(User::Alice.id()), Some(User::Bob.id()), Some(SHARED_GROUP)])
+}
+
+/// Far from now, within what ext4 can keep.
+fn time(chance: &mut Chance) -> Timespec {
+    const SECONDS: &[i64] =
+        &[0, 1, -1, -2_000_000_000, i32::MAX as i64, 1 << 31, 1 << 33, 15_000_000_000, 1_000_000_000];
+    const NANOSECONDS: &[i64] = &[
+        0,
+        0,
+        1,
+        999_999_999,
+        123_456_789,
+        rustix::fs::UTIME_NOW,
+        rustix::fs::UTIME_OMIT,
+        rustix::fs::UTIME_OMIT,
+        1_000_000_000,
+    ];
+    Timespec { tv_sec: one_of(chance, SECONDS), tv_nsec: one_of(chance, NANOSECONDS) }
+}
+
+fn rename(chance: &mut Chance) -> Operation {
+    let flags = one_of(
+        chance,
+        &[
+            RenameFlags::empty(),
+            RenameFlags::empty(),
+            RenameFlags::empty(),
+            RenameFlags::NOREPLACE,
+            RenameFlags::EXCHANGE,
+            RenameFlags::EXCHANGE | RenameFlags::NOREPLACE,
+            RenameFlags::WHITEOUT,
+        ],
+    );
+    Operation::Rename { from: path(chance), to: path(chance), flags }
+}
+
+/// Mostly to what may be there, so also to each other and to themselves.
+fn symlink(chance: &mut Chance) -> Operation {
+    let to = match chance.within(0..12) {
+        0 => one_of(chance, &[".", "", "../a", "../b/c"].map(Name::from)),
+        1 => Name(vec![b't'; 4094 + chance.within(0..3)]),
+        _ => path(chance),
+    };
+    Operation::Symlink { to, path: path(chance) }
+}
+
+fn mknod(chance: &mut Chance) -> Operation {
+    let null = rustix::fs::makedev(1, 3);
+    let (kind, device) = one_of(
+        chance,
+        &[
+            (FileType::Fifo, 0),
+            (FileType::Fifo, 0),
+            (FileType::Socket, 0),
+            (FileType::RegularFile, 0),
+            (FileType::CharacterDevice, null),
+            (FileType::BlockDevice, rustix::fs::makedev(240, 1 << 17)),
+            (FileType::Directory, 0),
+        ],
+    );
+    Operation::Mknod { path: path(chance), kind, mode: mode(chance), device }
+}
+
+fn access(chance: &mut Chance) -> Operation {
+    let access = Access::from_bits_retain(chance.within(0..8) as u32);
+    Operation::Access { path: path(chance), access, effective: is_one_in(chance, 2) }
+}
+
+fn xattr_name(chance: &mut Chance) -> Name {
+    const NAMES: &[&str] = &[
+        "user.a",
+        "user.a",
+        "user.b",
+        "user.c",
+        "trusted.a",
+        "security.a",
+        "security.capability",
+        "system.posix_acl_access",
+        "system.a",
+        "user.",
+        "nowhere.a",
+        "a",
+        "",
+    ];
+    match chance.within(0..30) {
+        0 => Name([b"user.".as_slice(), &vec![b'x'; 249 + chance.within(0..3)]].concat()),
+        _ => Name::from(one_of(chance, NAMES)),
+    }
+}
+
+fn set_xattr(chance: &mut Chance) -> Operation {
+    let name = xattr_name(chance);
+    let value = match name.0.as_slice() {
+        b"security.capability" => Content::Capability,
+        b"system.posix_acl_access" => Content::AccessList,
+        _ => Content::Random {
+            seed: chance.next() % 1000,
+            bytes: one_of(chance, &[0, 1, 5, 40, 200, 3000, 4097, 65536, 65537]),
+        },
+    };
+    let flags = one_of(
+        chance,
+        &[XattrFlags::empty(), XattrFlags::empty(), XattrFlags::CREATE, XattrFlags::REPLACE, XattrFlags::all()],
+    );
+    Operation::SetXattr { on: target(chance), name, value, flags }
+}
+
+/// Nothing, too little, and enough.
+fn buffer(chance: &mut Chance) -> usize {
+    one_of(chance, &[0, 1, 10, 100, 4000, 65536, 70000])
+}
+
+fn truncate(chance: &mut Chance) -> Operation {
+    Operation::Truncate { on: target(chance), size: offset(chance) as i64 }
+}
+
+fn position(chance: &mut Chance) -> Position {
+    Some(offset(chance))
+}
+
+fn seek(chance: &mut Chance) -> Operation {
+    let distance = chance.within(0..20_000) as i64 - 10_000;
+    let to = match chance.within(0..3) {
+        0 => SeekFrom::Start(offset(chance)),
+        1 => SeekFrom::Current(distance),
+        _ => SeekFrom::End(distance),
+    };
+    Operation::Seek { slot: slot(chance), to }
+}
+
+fn allocate(chance: &mut Chance) -> Operation {
+    let mode = one_of(
+        chance,
+        &[
+            FallocateFlags::empty(),
+            FallocateFlags::KEEP_SIZE,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            FallocateFlags::PUNCH_HOLE,
+            FallocateFlags::ZERO_RANGE,
+            FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE,
+            FallocateFlags::COLLAPSE_RANGE,
+            FallocateFlags::INSERT_RANGE,
+        ],
+    );
+    // Only ranges of whole blocks can be taken out or put in.
+    let is_of_blocks = mode.intersects(FallocateFlags::COLLAPSE_RANGE | FallocateFlags::INSERT_RANGE);
+    let unit = if is_of_blocks && !is_one_in(chance, 4) { 4096 } else { 1 };
+    let (offset, length) = (offset(chance), length(chance) as u64);
+    Operation::Allocate { slot: slot(chance), mode, offset: offset / unit * unit, length: length / unit * unit }
+}
+
+fn copy_range(chance: &mut Chance) -> Operation {
+    Operation::CopyRange {
+        from: slot(chance),
+        from_offset: offset(chance),
+        to: slot(chance),
+        to_offset: offset(chance),
+        bytes: length(chance),
+    }
+}
+
+fn map_offset(chance: &mut Chance) -> usize {
+    one_of(chance, &[0, 1, 100, 2000, 4095, 5000, 8192, 65536, 131_000])
+}

@@ -1,0 +1,246 @@
+//! What can be done, as data: one operation is one system call, or a few that only make sense together.
+//!
+//! An operation names no state but paths and slots, so any part of a sequence is a sequence too: that is what makes failures
+//! shrink. What is not there when it is played fails alike on both sides.
+
+use super::content::Content;
+use super::name::Name;
+use super::user::User;
+use rustix::fs::{Access, FallocateFlags, FileType, IFlags, OFlags, RenameFlags, Timespec, XattrFlags};
+use std::fmt;
+
+/// A place for an open file, and one for a mapping.
+pub(super) type Slot = usize;
+pub(super) const SLOTS: usize = 6;
+
+/// An operation, and who does it.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) user: User,
+    pub(super) operation: Operation,
+}
+
+/// What a call that exists for paths and for open files is made on.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Path(Name),
+    /// A path whose last symbolic link is not followed.
+    Link(Name),
+    Slot(Slot),
+}
+
+/// Permission bits, or a umask.
+#[derive(Clone, Copy)]
+pub(super) struct Bits(pub(super) u32);
+
+impl fmt::Debug for Bits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "0o{:o}", self.0)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SyncMode {
+    All,
+    Data,
+    /// sync_file_range(2) of the whole file.
+    Range,
+}
+
+/// Where a call for data is made: at an offset, or where the file's position is.
+pub(super) type Position = Option<u64>;
+
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
+    // Open files.
+    Open {
+        slot: Slot,
+        path: Name,
+        flags: OFlags,
+        mode: Bits,
+    },
+    Close {
+        slot: Slot,
+    },
+    Sync {
+        slot: Slot,
+        mode: SyncMode,
+    },
+    // Names.
+    Mkdir {
+        path: Name,
+        mode: Bits,
+    },
+    Rmdir {
+        path: Name,
+    },
+    Unlink {
+        path: Name,
+    },
+    Rename {
+        from: Name,
+        to: Name,
+        flags: RenameFlags,
+    },
+    Link {
+        from: Name,
+        to: Name,
+        follow: bool,
+    },
+    Symlink {
+        to: Name,
+        path: Name,
+    },
+    ReadLink {
+        path: Name,
+    },
+    Mknod {
+        path: Name,
+        kind: FileType,
+        mode: Bits,
+        device: u64,
+    },
+    List {
+        path: Name,
+    },
+    /// Lists a directory in small pieces while names come and go in it.
+    ListChanging {
+        path: Name,
+    },
+    // Attributes.
+    Stat {
+        on: Target,
+    },
+    Access {
+        path: Name,
+        access: Access,
+        effective: bool,
+    },
+    Chmod {
+        on: Target,
+        mode: Bits,
+    },
+    Chown {
+        on: Target,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    },
+    SetTimes {
+        on: Target,
+        accessed: Timespec,
+        modified: Timespec,
+    },
+    SetInodeFlags {
+        slot: Slot,
+        flags: IFlags,
+    },
+    Umask {
+        mask: Bits,
+    },
+    /// Whether the times of an open file have changed since this was asked the last time.
+    TimesChanged {
+        slot: Slot,
+    },
+    SetXattr {
+        on: Target,
+        name: Name,
+        value: Content,
+        flags: XattrFlags,
+    },
+    GetXattr {
+        on: Target,
+        name: Name,
+        buffer_bytes: usize,
+    },
+    ListXattrs {
+        on: Target,
+        buffer_bytes: usize,
+    },
+    RemoveXattr {
+        on: Target,
+        name: Name,
+    },
+    // Data.
+    Truncate {
+        on: Target,
+        size: i64,
+    },
+    Read {
+        slot: Slot,
+        at: Position,
+        bytes: usize,
+    },
+    Write {
+        slot: Slot,
+        at: Position,
+        content: Content,
+    },
+    ReadVector {
+        slot: Slot,
+        at: Position,
+        bytes: [usize; 3],
+    },
+    WriteVector {
+        slot: Slot,
+        at: Position,
+        contents: [Content; 3],
+    },
+    Seek {
+        slot: Slot,
+        to: rustix::fs::SeekFrom,
+    },
+    /// SEEK_DATA, and that what it leaps over is zero.
+    SeekData {
+        slot: Slot,
+        offset: u64,
+    },
+    /// SEEK_HOLE, and that the hole is zero.
+    SeekHole {
+        slot: Slot,
+        offset: u64,
+    },
+    Allocate {
+        slot: Slot,
+        mode: FallocateFlags,
+        offset: u64,
+        length: u64,
+    },
+    CopyRange {
+        from: Slot,
+        from_offset: u64,
+        to: Slot,
+        to_offset: u64,
+        bytes: usize,
+    },
+    Map {
+        slot: Slot,
+        shared: bool,
+        writable: bool,
+    },
+    Unmap {
+        slot: Slot,
+    },
+    MapRead {
+        slot: Slot,
+        offset: usize,
+        bytes: usize,
+    },
+    MapWrite {
+        slot: Slot,
+        offset: usize,
+        content: Content,
+    },
+    MapSync {
+        slot: Slot,
+    },
+    /// Everything that root can see of the whole tree.
+    Tree,
+}
+
+impl Operation {
+    /// What kind of operation it is, in a word.
+    pub(super) fn word(&self) -> String {
+        let words = format!("{self:?}");
+        words.split([' ', '{']).next().unwrap_or_default().to_owned()
+    }
+}

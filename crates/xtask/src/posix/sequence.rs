@@ -1,0 +1,88 @@
+//! A sequence on two sides: played on each in a directory of its own, at the same time, and compared.
+
+use super::name::Name;
+use super::operation::Step;
+use super::outcome::Outcome;
+use super::player::Player;
+use anyhow::{Context, Result, anyhow};
+use rustix::thread::UnshareFlags;
+use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// Paths with `..` behind symbolic links lead out of where a sequence begins, by a few levels at the most.
+const LEVELS: &str = "level/level/level/level";
+
+/// Where sequences are played: two directories on different file systems.
+pub(super) struct Sides {
+    pub(super) on: PathBuf,
+    pub(super) beside: PathBuf,
+}
+
+/// The first step whose outcomes differ, and those.
+pub(super) struct Difference {
+    pub(super) index: usize,
+    pub(super) on: Outcome,
+    pub(super) beside: Outcome,
+}
+
+impl Difference {
+    /// The same for differences that have the same cause, as far as one can tell.
+    pub(super) fn signature(&self, steps: &[Step]) -> String {
+        let word = steps.get(self.index).map_or_else(String::new, |step| step.operation.word());
+        format!("{word}: {}", self.on.signature(&self.beside))
+    }
+}
+
+/// What a sequence gave on both sides.
+pub(super) struct Played {
+    pub(super) on: Vec<Outcome>,
+    pub(super) beside: Vec<Outcome>,
+}
+
+impl Sides {
+    /// Plays a sequence in new directories of this name, which are removed afterwards.
+    pub(super) fn play(&self, name: &str, steps: &[Step]) -> Result<Played> {
+        let played = self.play_and_leave(name, steps);
+        for side in [&self.on, &self.beside] {
+            let top = side.join(name);
+            fs::remove_dir_all(&top).with_context(|| format!("{} cannot be removed", top.display()))?;
+        }
+        played
+    }
+
+    /// Plays a sequence in new directories of this name.
+    pub(super) fn play_and_leave(&self, name: &str, steps: &[Step]) -> Result<Played> {
+        let (on, beside) = thread::scope(|scope| {
+            let on = scope.spawn(|| play_in(&self.on.join(name), steps));
+            let beside = scope.spawn(|| play_in(&self.beside.join(name), steps));
+            (on.join(), beside.join())
+        });
+        let panicked = |_| anyhow!("the play panicked");
+        Ok(Played { on: on.map_err(panicked)??, beside: beside.map_err(panicked)?? })
+    }
+}
+
+impl Played {
+    pub(super) fn difference(self) -> Option<Difference> {
+        let mut both = self.on.into_iter().zip(self.beside).enumerate();
+        let (index, (on, beside)) = both.find(|(_, (on, beside))| on != beside)?;
+        Some(Difference { index, on, beside })
+    }
+}
+
+/// Plays a sequence in a new directory, as a thread with a current directory and a umask of its own.
+fn play_in(top: &Path, steps: &[Step]) -> Result<Vec<Outcome>> {
+    // SAFETY: file descriptors stay shared.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::FS) }.context("unshare")?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let start = top.join(LEVELS);
+    fs::create_dir_all(&start).with_context(|| format!("{} cannot be made", start.display()))?;
+    fs::set_permissions(&start, Permissions::from_mode(0o777))?;
+    std::env::set_current_dir(&start)?;
+    let top = Name(top.as_os_str().as_bytes().to_vec());
+    let mut player = Player::new(&top);
+    Ok(steps.iter().map(|step| player.play(step)).collect())
+}
