@@ -31,7 +31,7 @@ pub trait Index: Send + Sync {
     /// Takes in what became durable in the log, all of it or nothing, and makes it durable.
     fn apply(&self, update: &IndexUpdate) -> Result<()>;
 
-    /// Forgets everything and belongs to the store from now on, with the watermark at the start.
+    /// Belongs to the store from now on, without entries and with the watermark at the start. An index that has entries may refuse.
     fn reset(&self, store: StoreId) -> Result<()>;
 }
 

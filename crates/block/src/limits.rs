@@ -22,11 +22,12 @@ pub(crate) const SEGMENT_FILES_OPEN_MAX: usize = 256;
 /// Entries that may wait in memory before they are moved to the index.
 pub(crate) const UNINDEXED_ENTRIES_MAX: usize = 64 << 10;
 
-/// Bytes that the log may run ahead of the index: what recovery reads after a crash.
+/// Bytes that the log may run ahead of the index: what recovery reads after a crash, and up to [`UNINDEXED_OVERRUN_MAX`] times
+/// that where the disk cannot keep up.
 pub(crate) const UNINDEXED_BYTES_MAX: u64 = 64 << 20;
 
 /// While one caller moves entries to the index, the others go on until this many times the two limits above.
-pub(crate) const UNINDEXED_OVERRUN_MAX: u64 = 4;
+pub(crate) const UNINDEXED_OVERRUN_MAX: u64 = 2;
 
 /// Parts of the map of unindexed blocks, each with its own lock.
 pub(crate) const RECENT_SHARDS: usize = 16;
@@ -47,10 +48,10 @@ pub(crate) const COMPRESSION_SAMPLED_BYTES_MIN: usize = 64 << 10;
 pub(crate) const COMPRESSION_SAMPLE_BYTES: usize = 8 << 10;
 
 /// Block cache of the index.
-pub(crate) const INDEX_CACHE_BYTES: u64 = 32 << 20;
+pub(crate) const INDEX_CACHE_BYTES: u64 = 16 << 20;
 
-/// Memtable of the index.
-pub(crate) const INDEX_MEMTABLE_BYTES: u64 = 8 << 20;
+/// Memtable of the index: for its state, and for its roots.
+pub(crate) const INDEX_MEMTABLE_BYTES: u64 = 1 << 20;
 
 /// Write-ahead journals of the index. The least that it allows.
 pub(crate) const INDEX_JOURNAL_BYTES_MAX: u64 = 64 << 20;

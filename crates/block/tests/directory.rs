@@ -175,3 +175,20 @@ fn a_store_survives_that_its_process_ends_without_closing_it() {
     }
     assert_eq!(reopen(&copy).unwrap().get(&block.name()).unwrap(), block);
 }
+
+/// Found on a store of a million files: making the index anew left a note in its journal that cleared it at the next start.
+#[test]
+fn what_is_in_the_index_alone_is_there_after_every_start() {
+    let folder = folder();
+    filled(folder.path());
+    for round in 0..3 {
+        let store = match round {
+            1 => Store::reindex_directory(folder.path(), options(), &mut |_, _| {}).unwrap(),
+            _ => reopen(folder.path()).unwrap(),
+        };
+        assert_filled(&store);
+        store.flush_index().unwrap();
+        drop(store);
+        assert_filled(&reopen(folder.path()).unwrap());
+    }
+}

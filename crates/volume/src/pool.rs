@@ -221,12 +221,13 @@ impl Pool {
         Ok(())
     }
 
-    /// Brings everything accepted so far into the volumes' trees, durably.
+    /// Brings everything accepted so far into the volumes' trees, and the store's index up to the log: what the next start needs
+    /// to be quick.
     pub fn checkpoint(&self) -> Result<(), PoolError> {
         for volume in self.open_volumes() {
             volume.checkpoint()?;
         }
-        Ok(())
+        Ok(self.shared.store.flush_index()?)
     }
 
     /// File data in memory that no block holds yet, in bytes.

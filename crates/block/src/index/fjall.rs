@@ -1,12 +1,15 @@
 //! The index on a real disk: an LSM tree (fjall) with little memory.
 //!
-//! fjall's batches are atomic over its keyspaces, and a batch is durable when `apply` returns. So the state can neither
-//! run ahead of the entries nor lag behind them.
+//! Entries come in thousands at a time and are ingested: each update becomes a sorted table, durable when it is finished. They do
+//! not go through fjall's journal, which would be replayed into memory at every start. The state follows in a batch that does.
+//! So the state never runs ahead of the entries. After a crash between the two it lags behind them, and the log is read again
+//! from there: what is ingested twice says the same.
 
 use super::{Index, IndexState, IndexUpdate, Location, Totals};
 use crate::limits::{INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS};
 use crate::{Error, Name, Position, Result, StoreId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use zerocopy::little_endian::{U32, U64};
@@ -81,6 +84,16 @@ impl FjallIndex {
         Ok(Self { path: path.display().to_string(), database, blocks, roots, state })
     }
 
+    fn ingest(&self, entries: &[(Name, Location)]) -> Result<()> {
+        let sorted: BTreeMap<_, _> = entries.iter().map(|(name, location)| (name, location)).collect();
+        let mut ingestion = self.blocks.start_ingestion().map_err(self.failed("write"))?;
+        for (name, location) in sorted {
+            let location = encode_location(location);
+            ingestion.write(&name.as_bytes()[..], location.as_bytes()).map_err(self.failed("write"))?;
+        }
+        ingestion.finish().map_err(self.failed("write"))
+    }
+
     fn failed(&self, operation: &'static str) -> impl Fn(fjall::Error) -> Error + '_ {
         move |error| failed(operation, Path::new(&self.path), error)
     }
@@ -135,10 +148,8 @@ impl Index for FjallIndex {
         let Some(IndexState { store, .. }) = self.state()? else {
             return Err(self.damaged());
         };
+        self.ingest(&update.entries)?;
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
-        for (name, location) in &update.entries {
-            batch.insert(&self.blocks, &name.as_bytes()[..], encode_location(location).as_bytes());
-        }
         for (stream, position) in &update.roots {
             batch.insert(&self.roots, stream.to_le_bytes(), position.to_u64().to_le_bytes());
         }
@@ -146,12 +157,13 @@ impl Index for FjallIndex {
         batch.commit().map_err(self.failed("write"))
     }
 
-    /// The state goes first and comes back last: a crash in between leaves an index that belongs to no store.
+    /// Only an index without entries can be given to a store. fjall can clear one, but notes that in its journal, from where it
+    /// would clear what was ingested later, at every start.
     fn reset(&self, store: StoreId) -> Result<()> {
-        self.state.remove(STATE_KEY).map_err(self.failed("write"))?;
-        self.database.persist(PersistMode::SyncData).map_err(self.failed("write"))?;
-        self.blocks.clear().map_err(self.failed("clear"))?;
-        self.roots.clear().map_err(self.failed("clear"))?;
+        if !self.blocks.is_empty().map_err(self.failed("read"))? {
+            let what = format!("the index {} belongs to another store, or lost its state", self.path);
+            return Err(Error::Corrupt { what });
+        }
         let state = encode_state(store, Position::START, &Totals::default());
         self.state.insert(STATE_KEY, state.as_bytes()).map_err(self.failed("write"))?;
         self.database.persist(PersistMode::SyncData).map_err(self.failed("write"))
