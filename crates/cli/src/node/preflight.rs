@@ -2,7 +2,7 @@
 
 use super::mountpoint::Mountpoint;
 use crate::{defaults, output};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use block::StoreOptions;
 use rustix::fs::Access;
 use std::env;
@@ -21,7 +21,7 @@ pub(super) fn check(store: &Path, mountpoint: &Mountpoint) -> Result<()> {
     check_apart(store, mountpoint.path())?;
     mountpoint.check()?;
     check_fuse().context("cannot mount")?;
-    if is_new(store) { check_space(store) } else { Ok(()) }
+    if is_new(store) { check_room(store) } else { Ok(()) }
 }
 
 /// Whether a store will be made, or else be refused with nothing written.
@@ -29,15 +29,19 @@ fn is_new(store: &Path) -> bool {
     fs::read_dir(store).is_ok_and(|mut entries| entries.next().is_none()) || !store.exists()
 }
 
-/// A store that does not find room for its first segment is not begun.
-fn check_space(store: &Path) -> Result<()> {
-    let disk = store.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok());
-    let free_bytes = disk.map_or(u64::MAX, |disk| disk.f_bavail * disk.f_frsize);
+/// A store that cannot be written, or does not find room for its first segment, is not begun.
+fn check_room(store: &Path) -> Result<()> {
+    let place = store.display();
+    let Some(folder) = store.ancestors().find(|folder| folder.exists()) else { return Ok(()) };
+    if let Err(error) = rustix::fs::access(folder, Access::WRITE_OK) {
+        bail!("cannot make the store {place}: {}: {error}; give another place with --store", folder.display());
+    }
+    let disk = rustix::fs::statvfs(folder)?;
+    let free_bytes = disk.f_bavail * disk.f_frsize;
     let needed_bytes = StoreOptions::default().segment_bytes + INDEX_BYTES;
     ensure!(
         free_bytes >= needed_bytes,
-        "cannot make the store {}: the disk has {} free, {} are needed; make room on it, or give another disk with --store",
-        store.display(),
+        "cannot make the store {place}: the disk has {} free, {} are needed; make room on it, or give another disk with --store",
         output::bytes(free_bytes),
         output::bytes(needed_bytes),
     );
