@@ -117,7 +117,7 @@ fn on_a_full_or_read_only_disk_nothing_is_begun() {
     in_own_mounts(&pool, &format!("mount -t tmpfs -o size=1m tmpfs {store}"), left)
         .failed_saying(&["cannot make the store", "make room on it, or give another disk"]);
     in_own_mounts(&pool, &format!("mount -t tmpfs -o ro tmpfs {store}"), left)
-        .failed_saying(&["Read-only file system; give a directory on a disk that can be written"]);
+        .failed_saying(&["Read-only file system; give another place"]);
 }
 
 fn up(pool: &Pool, store: &Path, mount: &Path) -> Outcome {
