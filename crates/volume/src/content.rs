@@ -208,7 +208,7 @@ impl Volume {
 
     /// A block that reaches the end of its chunk can only be overwritten: it may as well be stored.
     fn store_if_full(&self, block: &Arc<DirtyBlock>, end: u64) {
-        if end % CHUNK_BYTES == 0
+        if end.is_multiple_of(CHUNK_BYTES)
             && let Some(flusher) = &self.shared.flusher
         {
             flusher.push(block);

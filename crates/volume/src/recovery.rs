@@ -2,7 +2,7 @@
 
 use crate::catalog::{VolumeId, VolumeInfo};
 use crate::change::Change;
-use crate::journal::{self, Part};
+use crate::journal::{self, Counters, Part};
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::{Error, Inode, Result, Volume};
@@ -60,12 +60,18 @@ struct Replay {
     volume: Volume,
     /// The last group that is in the volume.
     sequence: u64,
-    /// The group whose parts are coming: its number, and how many parts and which changes have come.
-    group: Option<(u64, u32, Vec<(Inode, Change)>)>,
+    /// The group whose parts are coming.
+    group: Option<Group>,
+}
+
+/// A group of which some parts have come.
+struct Group {
+    sequence: u64,
+    parts: u32,
+    changes: Vec<(Inode, Change)>,
 }
 
 impl Replay {
-    /// A group that was cut off by a crash is followed by one that begins anew: its parts are dropped.
     fn take(&mut self, part: Part) -> Result<()> {
         if part.sequence <= self.sequence {
             return Ok(());
@@ -73,25 +79,34 @@ impl Replay {
         if part.sequence != self.sequence + 1 {
             return Err(Error::Damaged { inode: 0, what: "the journal: a group is missing" });
         }
-        let (mut parts, mut changes) = match self.group.take() {
-            Some((sequence, parts, changes)) if sequence == part.sequence && parts == part.number => (parts, changes),
-            _ if part.number == 0 => (0, Vec::new()),
-            _ => {
-                return Err(Error::Damaged { inode: 0, what: "the journal: a part of a group is missing" });
-            }
-        };
-        parts += 1;
-        changes.extend(part.changes);
-        if !part.is_last {
-            self.group = Some((part.sequence, parts, changes));
-            return Ok(());
-        }
-        self.sequence = part.sequence;
-        self.volume.counts.set(part.counters);
-        self.volume.journal.lock().sequence = part.sequence;
-        for (inode, change) in changes {
-            self.volume.layers.overlay.replay(inode, change);
+        let (is_last, counters) = (part.is_last, part.counters);
+        let group = self.extend_group(part)?;
+        if is_last {
+            self.apply(group, counters);
+        } else {
+            self.group = Some(group);
         }
         Ok(())
+    }
+
+    /// A group that a crash or a failure cut off is followed by one that begins anew: its parts are dropped.
+    fn extend_group(&mut self, part: Part) -> Result<Group> {
+        let mut group = match self.group.take() {
+            Some(group) if group.sequence == part.sequence && group.parts == part.number => group,
+            _ if part.number == 0 => Group { sequence: part.sequence, parts: 0, changes: Vec::new() },
+            _ => return Err(Error::Damaged { inode: 0, what: "the journal: a part of a group is missing" }),
+        };
+        group.parts += 1;
+        group.changes.extend(part.changes);
+        Ok(group)
+    }
+
+    fn apply(&mut self, group: Group, counters: Counters) {
+        self.sequence = group.sequence;
+        self.volume.counts.set(counters);
+        self.volume.journal.lock().sequence = group.sequence;
+        for (inode, change) in group.changes {
+            self.volume.layers.overlay.replay(inode, change);
+        }
     }
 }
