@@ -1,5 +1,7 @@
 //! Random batches against an ordered map, and against a tree built from nothing: equal content must give equal roots.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 use block::{Block, Blocks, MemoryBlocks, Name};
 use bytes::Bytes;
 use proptest::prelude::*;

@@ -3,6 +3,8 @@
 //!
 //! A failure names its seed. `MODEL_SEEDS` and `CRASH_SEEDS` set how many are tried.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 mod model;
 mod workload;
 
