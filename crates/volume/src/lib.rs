@@ -60,6 +60,7 @@ mod root;
 mod shared;
 mod space;
 mod volume;
+mod wake;
 mod xattrs;
 
 pub use attributes::{AttributeChanges, SetId, TimeChange};

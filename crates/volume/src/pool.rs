@@ -7,18 +7,16 @@ use crate::environment::{Environment, SystemEnvironment};
 use crate::flush::Flusher;
 use crate::journal::Counters;
 use crate::limits::NODE_CACHE_BYTES;
-use crate::maintenance::{self, Wake};
+use crate::maintenance;
 use crate::root::Root;
-use crate::shared::Shared;
+use crate::shared::{Shared, Volumes};
+use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, Kind, Volume, recovery};
 use block::{Blocks, Position, Store};
 use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tree::Nodes;
-
-pub(crate) type Volumes = RwLock<BTreeMap<VolumeId, Arc<Volume>>>;
 
 /// The volumes of a store, opened.
 pub struct Pool {

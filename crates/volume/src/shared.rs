@@ -1,13 +1,20 @@
 //! What the volumes of a pool share.
 
+use crate::Volume;
+use crate::catalog::VolumeId;
 use crate::data_cache::DataCache;
 use crate::dirty_block::Budget;
 use crate::environment::Environment;
 use crate::flush::Flusher;
-use crate::maintenance::Wake;
+use crate::wake::Wake;
 use block::{Blocks, Store};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tree::Nodes;
+
+/// The open volumes of a pool.
+pub(crate) type Volumes = RwLock<BTreeMap<VolumeId, Arc<Volume>>>;
 
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
