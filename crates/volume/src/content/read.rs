@@ -1,0 +1,86 @@
+//! Reading.
+
+use crate::extent::{Extent, Source};
+use crate::limits::INLINE_BYTES_MAX;
+use crate::{Inode, Result, Volume};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// What a stretch of a file reads from.
+enum Content {
+    Inline(Bytes),
+    Extents(BTreeMap<u64, Extent>),
+}
+
+impl Volume {
+    /// Reads at an offset; fewer bytes than asked for only at the end of the file.
+    pub fn read(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let (length, content) = {
+            let _lock = self.locks.read(inode);
+            let size = self.file(inode)?.size;
+            let length = size.saturating_sub(offset).min(buffer.len() as u64) as usize;
+            if length == 0 {
+                return Ok(0);
+            }
+            (length, self.content(inode, size, offset, offset + length as u64)?)
+        };
+        let buffer = &mut buffer[..length];
+        match content {
+            Content::Inline(content) => {
+                buffer.fill(0);
+                let content = content.get(offset as usize..).unwrap_or_default();
+                let length = content.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&content[..length]);
+            }
+            Content::Extents(extents) => self.read_extents(&extents, offset, buffer)?,
+        }
+        Ok(length)
+    }
+
+    fn content(&self, inode: Inode, size: u64, from: u64, to: u64) -> Result<Content> {
+        if let Some(content) = self.inline_content(inode, size)? {
+            return Ok(Content::Inline(content));
+        }
+        Ok(Content::Extents(self.layers.extents(inode, from, to)?))
+    }
+
+    /// The inline record of a file that is small enough to have one.
+    pub(super) fn inline_content(&self, inode: Inode, size: u64) -> Result<Option<Bytes>> {
+        if size > INLINE_BYTES_MAX as u64 { Ok(None) } else { self.layers.inline(inode) }
+    }
+
+    fn read_extents(&self, extents: &BTreeMap<u64, Extent>, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let end = offset + buffer.len() as u64;
+        let mut filled_to = offset;
+        for (start, extent) in extents {
+            let from = (*start).max(offset);
+            let to = (start + extent.length as u64).min(end);
+            if from >= to {
+                continue;
+            }
+            buffer[(filled_to - offset) as usize..(from - offset) as usize].fill(0);
+            let place = &mut buffer[(from - offset) as usize..(to - offset) as usize];
+            self.read_source(&extent.source, extent.source_offset + (from - start) as u32, place)?;
+            filled_to = to;
+        }
+        buffer[(filled_to - offset) as usize..].fill(0);
+        Ok(())
+    }
+
+    fn read_source(&self, source: &Source, offset: u32, buffer: &mut [u8]) -> Result<()> {
+        let name = match source {
+            Source::Stored(name) => *name,
+            Source::Dirty(dirty) => match dirty.read(offset, buffer) {
+                Some(name) => name,
+                None => return Ok(()),
+            },
+        };
+        let body = self.shared.data.get(self.shared.blocks(), &name)?;
+        let end = offset as usize + buffer.len();
+        let part = body.get(offset as usize..end).ok_or_else(|| block::Error::Corrupt {
+            what: format!("block {name} has {} bytes, an extent wants those up to {end}", body.len()),
+        })?;
+        buffer.copy_from_slice(part);
+        Ok(())
+    }
+}
