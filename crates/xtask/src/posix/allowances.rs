@@ -1,7 +1,10 @@
 //! What is not compared, and why. Everything else has to be equal.
 
 use super::operation::Operation;
+use super::outcome::Outcome;
 use super::peer::Peer;
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
 /// What Pantala does not have yet: the test knows how to do it, and does so as soon as the line is gone from [`NOT_YET`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,41 @@ const XFS_SYMLINK_BYTES_MAX: usize = 1024;
 pub(super) fn is_beyond(peer: Peer, operation: &Operation) -> bool {
     match (peer, operation) {
         (Peer::Xfs, Operation::Symlink { to, .. }) => to.0.len() >= XFS_SYMLINK_BYTES_MAX,
+        _ => false,
+    }
+}
+
+/// Whether a file system has to know what was written to a mapping to do it right. Over FUSE it does not before the kernel writes
+/// the pages out: only then are they no hole any more, and set the file's times.
+pub(super) fn depends_on_mappings(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::SetTimes { .. }
+            | Operation::TimesChanged { .. }
+            | Operation::SeekData { .. }
+            | Operation::SeekHole { .. }
+    )
+}
+
+/// Whether the kernel leaves out a check of a call by ordinary users. A chown(2) that changes no owner takes set-user-id and
+/// set-group-id away, which only the owner may do; over FUSE nobody asks who it is (fuse_setattr drops the mode before
+/// setattr_prepare sees it).
+pub(super) fn is_unchecked_by_kernel(operation: &Operation) -> bool {
+    matches!(operation, Operation::Chown { uid: None, gid: None, .. })
+}
+
+/// Whether the time of the last change of the content is kept. Of a fifo's content the kernel takes care alone, and over FUSE it
+/// tells nobody when it changes (fuse_init_inode, S_NOCMTIME).
+pub(super) fn has_times(kind: FileType) -> bool {
+    kind != FileType::Fifo
+}
+
+/// Whether POSIX leaves the choice, the mount does as ext4 does, and another file system does not.
+pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside: &Outcome) -> bool {
+    const NOT_EMPTY: Outcome = Outcome::Failed(Errno::NOTEMPTY);
+    const EXISTS: Outcome = Outcome::Failed(Errno::EXIST);
+    match (peer, operation) {
+        (Peer::Xfs, Operation::Rename { .. }) => *on == NOT_EMPTY && *beside == EXISTS,
         _ => false,
     }
 }

@@ -3,7 +3,8 @@
 //! Where a file system has holes is its own affair; that whatever it calls a hole reads as zero is not.
 
 use super::outcome::Outcome;
-use rustix::fs::SeekFrom;
+use super::raw;
+use rustix::fs::{Advice, SeekFrom};
 use rustix::io::{Errno, Result};
 use std::os::fd::AsFd;
 
@@ -14,6 +15,9 @@ const CHECKED_BYTES_MAX: u64 = 256 << 10;
 
 /// A digest of a content that is the same wherever its holes are.
 pub(super) fn digest(file: impl AsFd) -> Result<String> {
+    // What was written through mappings has to be with the file system before it is asked for data.
+    raw::sync_file_range(file.as_fd())?;
+    evict(&file)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut bytes = 0;
@@ -35,6 +39,11 @@ pub(super) fn digest(file: impl AsFd) -> Result<String> {
         next = to.max(at);
     }
     Ok(format!("{bytes} bytes, {}", &hasher.finalize().to_hex()[..8]))
+}
+
+/// Drops a file's pages from the kernel's cache: the next read asks the file system.
+pub(super) fn evict(file: impl AsFd) -> Result<()> {
+    rustix::fs::fadvise(file, 0, None, Advice::DontNeed)
 }
 
 /// Without the zeros at the end: where a file ends within a page is told by its size.
@@ -139,4 +148,38 @@ fn fill(file: impl AsFd, offset: u64, buffer: &mut [u8]) -> Result<usize> {
 
 fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+
+    fn file(size: u64, writes: &[(u64, &[u8])]) -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(size).unwrap();
+        writes.iter().for_each(|(offset, bytes)| file.write_all_at(bytes, *offset).unwrap());
+        file
+    }
+
+    #[test]
+    fn a_digest_is_the_same_with_holes_and_without() {
+        let sparse = file(1 << 20, &[(70_001, b"an island")]);
+        let full = file(1 << 20, &[(0, &[0; 1 << 20]), (70_001, b"an island")]);
+        assert_eq!(digest(&sparse).unwrap(), digest(&full).unwrap());
+    }
+
+    #[test]
+    fn a_digest_tells_where_a_byte_is() {
+        let [one, other] = [70_001, 70_002].map(|offset| file(1 << 20, &[(offset, b"an island")]));
+        assert_ne!(digest(&one).unwrap(), digest(&other).unwrap());
+    }
+
+    #[test]
+    fn data_in_a_hole_is_found() {
+        let file = file(1 << 20, &[(70_001, b"an island")]);
+        assert!(expect_zero(&file, 0, 70_001) == Outcome::Done);
+        assert!(expect_zero(&file, 0, 1 << 20) == Outcome::Broken("data at 70001 in a hole".to_owned()));
+    }
 }

@@ -73,7 +73,7 @@ impl Facts {
             size: (kind != FileType::Directory).then_some(statx.stx_size),
             device: (statx.stx_rdev_major, statx.stx_rdev_minor),
             accessed: are_reads_timed.then(|| When::of(statx.stx_atime)),
-            modified: When::of(statx.stx_mtime),
+            modified: if allowances::has_times(kind) { When::of(statx.stx_mtime) } else { When::Recent },
             changed: When::of(statx.stx_ctime),
             born: When::of(statx.stx_btime),
         }

@@ -16,6 +16,10 @@ const BUFFER_BYTES: usize = 320;
 /// Lists a directory in small pieces. Between the pieces a name goes, one comes, and one is renamed. The names that were there
 /// all the time have to come exactly once.
 pub(super) fn list_changing(directory: &Name) -> Outcome {
+    // Nothing is made if there is no such directory: an empty path would become an absolute one.
+    if let Err(error) = tree::names(directory) {
+        return Outcome::Failed(error);
+    }
     let listed = fill(directory).and_then(|()| list(directory));
     clear(directory);
     match listed {
@@ -93,4 +97,29 @@ fn judge(listed: &BTreeMap<Name, usize>, stayed: Vec<Name>) -> Outcome {
     }
     // How many of those that go are gone by the end depends on how many entries a piece holds.
     Outcome::Names(stayed.into_iter().filter(|name| !is_passing(name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_changing_directory_of_a_local_file_system_lists_what_stays_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Name(directory.path().as_os_str().as_bytes().to_vec());
+        let Outcome::Names(names) = list_changing(&path) else { panic!("it does not") };
+        assert_eq!(names.len(), CROWD);
+        assert_eq!(tree::names(&path).unwrap(), []);
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_or_never_is_found() {
+        let stayed = vec![Name::from("a")];
+        let listed = |times: &[(&str, usize)]| times.iter().map(|(name, times)| (Name::from(*name), *times)).collect();
+        let judged = |times| judge(&listed(times), stayed.clone());
+        assert!(judged(&[(".", 1), ("..", 1), ("a", 1)]) == Outcome::Names(stayed.clone()));
+        assert!(matches!(judged(&[(".", 1), ("..", 1), ("a", 2)]), Outcome::Broken(_)));
+        assert!(matches!(judged(&[(".", 1), ("..", 1)]), Outcome::Broken(_)));
+    }
 }

@@ -3,6 +3,7 @@
 //! Invariant: nobody but the thread that has a mapping changes the size of its file, so what is within the size when an access
 //! begins is so until it ends, and no access raises SIGBUS.
 
+use super::raw;
 use rustix::io::{Errno, Result};
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags};
 use std::ffi::c_void;
@@ -52,6 +53,11 @@ impl Mapping {
         // SAFETY: as for reads, and the mapping is writable.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.cast::<u8>().add(offset), length) };
         Ok(Some(length))
+    }
+
+    /// Writes what has changed to the file system, which may keep it in memory.
+    pub(super) fn flush(&self) -> Result<()> {
+        raw::sync_file_range(self.file.as_fd())
     }
 
     pub(super) fn sync(&self) -> Result<()> {

@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(real::seed_from_clock);
     match (&options.on, &options.beside) {
         (Some(on), Some(beside)) => {
-            let sides = Sides { on: on.canonicalize()?, beside: beside.canonicalize()? };
+            let sides = Sides { on: on.canonicalize()?, beside: beside.canonicalize()?, peer: options.peer };
             play(&sides, options, seed)
         }
         _ => on_own_mounts(options, seed),
@@ -115,9 +115,10 @@ fn on_own_mounts(options: &Options, seed: u64) -> Result<()> {
     let peer = LoopMount::make(options.peer, &directory)?;
     let pool = Pool::new(binary, directory.join("store"), directory.join("mount")).with_run_time_max(RUN_TIME_MAX);
     pool.up()?;
-    let sides = Sides { on: pool.mount().to_path_buf(), beside: peer.point().to_path_buf() };
+    let (on, beside) = (pool.mount().to_path_buf(), peer.point().to_path_buf());
+    let sides = Sides { on, beside, peer: options.peer };
     let played = play(&sides, options, seed);
-    played.and_then(|()| expect_kept(&pool, &sides, options.peer, seed))?;
+    played.and_then(|()| expect_kept(&pool, &sides, seed))?;
     drop((pool, peer));
     stage::clear(&directory, &store)
 }
@@ -131,10 +132,14 @@ fn play(sides: &Sides, options: &Options, seed: u64) -> Result<()> {
     let sequences = options.operations.div_ceil(SEQUENCE_STEPS) as u64;
     let start = Instant::now();
     let mut found = BTreeSet::new();
+    let (mut calls, mut successes) = (0, 0);
     println!("seed {seed}: {sequences} sequences of {SEQUENCE_STEPS} calls");
     for number in options.from..options.from + sequences {
-        let steps = sequence(seed, number, options.peer);
-        let Some(difference) = sides.play(&directory(number), &steps)?.difference() else { continue };
+        let steps = sequence(seed, number, sides.peer);
+        let played = sides.play(&directory(number), &steps)?;
+        calls += played.calls();
+        successes += played.successes();
+        let Some(difference) = played.difference(&steps, sides.peer) else { continue };
         let signature = difference.signature(&steps);
         if !found.contains(&signature) {
             println!("\n--- difference {}, seed {seed}, sequence {number}: {signature}", found.len() + 1);
@@ -145,7 +150,7 @@ fn play(sides: &Sides, options: &Options, seed: u64) -> Result<()> {
             break;
         }
     }
-    println!("{:.1} s", start.elapsed().as_secs_f64());
+    println!("{calls} calls, {successes} of them succeeded, {:.1} s", start.elapsed().as_secs_f64());
     match found.len() {
         0 => Ok(()),
         differences => bail!("{differences} differences, seed {seed}: {}", Vec::from_iter(found).join("; ")),
@@ -191,10 +196,10 @@ impl Failure {
 }
 
 /// Plays some sequences, takes the pool down and up again, and compares what they left.
-fn expect_kept(pool: &Pool, sides: &Sides, peer: Peer, seed: u64) -> Result<()> {
+fn expect_kept(pool: &Pool, sides: &Sides, seed: u64) -> Result<()> {
     let names: Vec<String> = (0..STAYING_SEQUENCES).map(|number| format!("staying-{number}")).collect();
     for (number, name) in names.iter().enumerate() {
-        sides.play_and_leave(name, &sequence(seed, u64::MAX - number as u64, peer))?;
+        sides.play_and_leave(name, &sequence(seed, u64::MAX - number as u64, sides.peer))?;
     }
     pool.down()?;
     pool.up()?;

@@ -225,12 +225,18 @@ pub(super) enum Operation {
         offset: usize,
         bytes: usize,
     },
+    /// Writes to a mapping; what was written goes to the file system at once, or later when the kernel likes.
     MapWrite {
         slot: Slot,
         offset: usize,
         content: Content,
+        flush: bool,
     },
     MapSync {
+        slot: Slot,
+    },
+    /// Drops an open file's pages from the kernel's cache.
+    Evict {
         slot: Slot,
     },
     /// Everything that root can see of the whole tree.

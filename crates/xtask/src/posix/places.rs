@@ -5,7 +5,9 @@ use super::name::Name;
 use super::operation::{SLOTS, Slot, Target};
 use crate::real::chance::Chance;
 
-const NAMES: &[&str] = &["a", "b", "c", "d", "e"];
+/// Most directories have these names, so that paths through them often lead somewhere.
+const DIRECTORIES: &[&str] = &["a", "b"];
+const NAMES: &[&str] = &["a", "b", "c", "d", "e", "f"];
 /// NAME_MAX and PATH_MAX of `linux/limits.h`; a path's closing zero counts.
 const NAME_BYTES_MAX: usize = 255;
 const PATH_BYTES_MAX: usize = 4096;
@@ -24,18 +26,33 @@ pub(super) fn is_one_in(chance: &mut Chance, count: usize) -> bool {
 
 pub(super) fn path(chance: &mut Chance) -> Name {
     match chance.within(0..100) {
-        0..80 => plain(chance),
-        80..94 => dotted(chance),
-        94..97 => odd(chance),
+        0..88 => plain(chance),
+        88..96 => dotted(chance),
+        96..98 => odd(chance),
         _ => long(chance),
+    }
+}
+
+/// A path for a directory, mostly.
+pub(super) fn directory(chance: &mut Chance) -> Name {
+    match is_one_in(chance, 5) {
+        true => path(chance),
+        false => below(chance, DIRECTORIES),
     }
 }
 
 /// Between one and three plain names.
 fn plain(chance: &mut Chance) -> Name {
-    let levels = one_of(chance, &[1, 1, 1, 2, 2, 3]);
-    let names: Vec<&str> = (0..levels).map(|_| one_of(chance, NAMES)).collect();
-    Name::from(names.join("/").as_str())
+    below(chance, NAMES)
+}
+
+/// One of some names, in one of few directories.
+fn below(chance: &mut Chance, names: &[&str]) -> Name {
+    let levels = one_of(chance, &[0, 0, 0, 1, 1, 2]);
+    let parents = if is_one_in(chance, 12) { NAMES } else { DIRECTORIES };
+    let mut path: Vec<&str> = (0..levels).map(|_| one_of(chance, parents)).collect();
+    path.push(one_of(chance, names));
+    Name::from(path.join("/").as_str())
 }
 
 /// With dots and slashes where they change something, or should not.

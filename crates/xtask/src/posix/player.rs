@@ -1,5 +1,6 @@
 //! One side's play of a sequence: its open files, its mappings, and the system call of each operation.
 
+use super::allowances;
 use super::content::Content;
 use super::data;
 use super::facts;
@@ -123,11 +124,12 @@ impl<'a> Player<'a> {
             }
             Operation::Unmap { slot } => self.mappings[*slot].take().map_or(Outcome::Nothing, |_| Outcome::Done),
             Operation::MapRead { slot, offset, bytes } => self.map_read(*slot, *offset, *bytes)?,
-            Operation::MapWrite { slot, offset, content } => self.map_write(*slot, *offset, *content)?,
+            Operation::MapWrite { slot, offset, content, flush } => self.map_write(*slot, *offset, *content, *flush)?,
             Operation::MapSync { slot } => match &self.mappings[*slot] {
                 Some(mapping) => mapping.sync()?.into(),
                 None => Outcome::Nothing,
             },
+            Operation::Evict { slot } => data::evict(self.file(*slot)?)?.into(),
             Operation::Tree => Outcome::Tree(tree::see(self.top)?),
         })
     }
@@ -141,11 +143,10 @@ impl<'a> Player<'a> {
         Ok(FileType::from_raw_mode(mode) == FileType::Directory)
     }
 
-    /// What is in the slot is closed first, as if nobody had it any more.
+    /// What was in the slot is closed, if there is something new for it.
     fn open(&mut self, slot: Slot, path: &Name, flags: OFlags, mode: u32) -> Result<()> {
-        self.files[slot] = None;
-        self.times[slot] = None;
         self.files[slot] = Some(rustix::fs::openat(CWD, &path.0, flags, Mode::from_raw_mode(mode))?);
+        self.times[slot] = None;
         Ok(())
     }
 
@@ -174,7 +175,10 @@ impl<'a> Player<'a> {
     }
 
     fn times_changed(&mut self, slot: Slot) -> Result<Outcome> {
-        let (_, identity) = facts::of_open(self.file(slot)?, AtFlags::empty())?;
+        let (facts, identity) = facts::of_open(self.file(slot)?, AtFlags::empty())?;
+        if !allowances::has_times(facts.kind) {
+            return Ok(Outcome::Nothing);
+        }
         let now = (identity.modified, identity.changed);
         Ok(match self.times[slot].replace(now) {
             None => Outcome::Nothing,
@@ -261,9 +265,13 @@ impl<'a> Player<'a> {
         Ok(mapping.read(offset, bytes)?.map_or(Outcome::Nothing, Outcome::Bytes))
     }
 
-    fn map_write(&self, slot: Slot, offset: usize, content: Content) -> Result<Outcome> {
+    fn map_write(&self, slot: Slot, offset: usize, content: Content, flush: bool) -> Result<Outcome> {
         let Some(mapping) = &self.mappings[slot] else { return Ok(Outcome::Nothing) };
-        Ok(mapping.write(offset, &content.to_vec())?.map_or(Outcome::Nothing, Outcome::from))
+        let written = mapping.write(offset, &content.to_vec())?;
+        if flush {
+            mapping.flush()?;
+        }
+        Ok(written.map_or(Outcome::Nothing, Outcome::from))
     }
 }
 

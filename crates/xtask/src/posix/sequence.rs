@@ -1,8 +1,10 @@
 //! A sequence on two sides: played on each in a directory of its own, at the same time, and compared.
 
+use super::allowances;
 use super::name::Name;
 use super::operation::Step;
 use super::outcome::Outcome;
+use super::peer::Peer;
 use super::player::Player;
 use anyhow::{Context, Result, anyhow};
 use rustix::thread::UnshareFlags;
@@ -19,6 +21,7 @@ const LEVELS: &str = "level/level/level/level";
 pub(super) struct Sides {
     pub(super) on: PathBuf,
     pub(super) beside: PathBuf,
+    pub(super) peer: Peer,
 }
 
 /// The first step whose outcomes differ, and those.
@@ -66,9 +69,22 @@ impl Sides {
 }
 
 impl Played {
-    pub(super) fn difference(self) -> Option<Difference> {
+    pub(super) fn calls(&self) -> usize {
+        self.beside.len()
+    }
+
+    /// The calls that did something on the side to compare with.
+    pub(super) fn successes(&self) -> usize {
+        let is_success = |outcome: &&Outcome| !matches!(outcome, Outcome::Failed(_) | Outcome::Nothing);
+        self.beside.iter().filter(is_success).count()
+    }
+
+    pub(super) fn difference(self, steps: &[Step], peer: Peer) -> Option<Difference> {
         let mut both = self.on.into_iter().zip(self.beside).enumerate();
-        let (index, (on, beside)) = both.find(|(_, (on, beside))| on != beside)?;
+        let is_equal = |index: usize, on: &Outcome, beside: &Outcome| {
+            on == beside || allowances::is_allowed(peer, &steps[index].operation, on, beside)
+        };
+        let (index, (on, beside)) = both.find(|(index, (on, beside))| !is_equal(*index, on, beside))?;
         Some(Difference { index, on, beside })
     }
 }
@@ -85,4 +101,36 @@ fn play_in(top: &Path, steps: &[Step]) -> Result<Vec<Outcome>> {
     let top = Name(top.as_os_str().as_bytes().to_vec());
     let mut player = Player::new(&top);
     Ok(steps.iter().map(|step| player.play(step)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::operation::{Bits, Operation};
+    use super::super::user::User;
+    use super::*;
+
+    fn mkdir(path: &str) -> Step {
+        Step { user: User::Root, operation: Operation::Mkdir { path: path.into(), mode: Bits(0o755) } }
+    }
+
+    #[test]
+    fn two_directories_of_one_file_system_do_not_differ() {
+        let directory = tempfile::tempdir().unwrap();
+        let [on, beside] = ["on", "beside"].map(|name| directory.path().join(name));
+        let sides = Sides { on, beside, peer: Peer::Ext4 };
+        let steps = [mkdir("a"), mkdir("a"), mkdir("b/a"), Step { user: User::Root, operation: Operation::Tree }];
+        let played = sides.play("sequence", &steps).unwrap();
+        assert_eq!((played.calls(), played.successes()), (4, 2));
+        assert!(played.difference(&steps, Peer::Ext4).is_none());
+    }
+
+    #[test]
+    fn the_first_difference_is_found() {
+        let steps = [mkdir("a"), mkdir("b"), mkdir("c")];
+        let played = Played {
+            on: vec![Outcome::Done, Outcome::Nothing, Outcome::Done],
+            beside: vec![Outcome::Done, Outcome::Done, Outcome::Nothing],
+        };
+        assert_eq!(played.difference(&steps, Peer::Ext4).unwrap().index, 1);
+    }
 }

@@ -80,7 +80,7 @@ impl<'a> Shrinker<'a> {
 
     /// The steps up to the difference, if it is still the same one.
     fn failing(&mut self, mut steps: Vec<Step>) -> Result<Option<Vec<Step>>> {
-        let Some(difference) = self.play(&steps)?.difference() else { return Ok(None) };
+        let Some(difference) = self.play(&steps)?.difference(&steps, self.sides.peer) else { return Ok(None) };
         let is_same = difference.signature(&steps) == self.signature;
         steps.truncate(difference.index + 1);
         Ok(is_same.then_some(steps))
