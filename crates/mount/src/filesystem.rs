@@ -5,8 +5,8 @@ use crate::listing::list;
 use crate::lookups::Lookups;
 use fuse::{
     CachedAttr, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, NameBuffer, OpenFlags, Opened,
-    ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx, StatxMask, StatxRequest,
-    ValueBuffer, WriteOptions,
+    OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx, StatxMask,
+    StatxRequest, ValueBuffer, WriteOptions,
 };
 use std::sync::Arc;
 use volume::{Attributes, Creator, Error, Inode, NewInode, RenameMode, Seek, Volume, XattrMode};
@@ -56,6 +56,11 @@ fn new_inode(mode: u32, rdev: u32) -> Result<NewInode<'static>, Errno> {
         libc::S_IFBLK => Ok(NewInode::BlockDevice(rdev)),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// The kernel knows all of a file that was just made, and nothing happens at its close.
+fn just_made() -> Opened {
+    Opened { handle: 0, flags: OpenedFlags::KEEP_CACHE | OpenedFlags::NOFLUSH }
 }
 
 fn rename_mode(flags: RenameFlags) -> Result<RenameMode, Errno> {
@@ -149,6 +154,7 @@ impl Filesystem for VolumeFilesystem {
 
     fn link(&self, _: &Request, node: u64, new_parent: u64, new_name: &[u8]) -> Result<Entry, Errno> {
         let attributes = self.volume.link(Inode(node), Inode(new_parent), new_name).map_err(errno)?;
+        self.lookups.adopt(Inode(node));
         Ok(self.named(Inode(node), &attributes))
     }
 
@@ -170,8 +176,16 @@ impl Filesystem for VolumeFilesystem {
         _: OpenFlags,
     ) -> Result<(Entry, Opened), Errno> {
         let entry = self.make(request, parent, name, NewInode::File, mode)?;
-        let flags = fuse::OpenedFlags::KEEP_CACHE | fuse::OpenedFlags::NOFLUSH;
-        Ok((entry, Opened { handle: 0, flags }))
+        Ok((entry, just_made()))
+    }
+
+    fn tmpfile(&self, request: &Request, parent: u64, mode: u32, _: OpenFlags) -> Result<(Entry, Opened), Errno> {
+        let creator = Creator { uid: request.uid(), gid: request.gid() };
+        let made = self.volume.make_unnamed(Inode(parent), mode & 0o7777, creator);
+        let (inode, attributes) = made.map_err(errno)?;
+        let entry = self.named(inode, &attributes);
+        self.orphaned(Some(inode))?;
+        Ok((entry, just_made()))
     }
 
     fn read(

@@ -49,6 +49,13 @@ impl Lookups {
         is_orphan
     }
 
+    /// An inode without a name got one.
+    pub(crate) fn adopt(&self, inode: Inode) {
+        if let Some(known) = self.shard(inode).lock().get_mut(&inode) {
+            *known &= !ORPHAN;
+        }
+    }
+
     /// Forgets everything. Gives the inodes that are to be reclaimed.
     pub(crate) fn take_orphans(&self) -> Vec<Inode> {
         let known = self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock()));

@@ -9,7 +9,7 @@ use crate::names::check_name;
 use crate::{Attributes, Error, Inode, Kind, Result, Volume};
 
 impl Volume {
-    /// Gives an inode one more name.
+    /// Gives an inode one more name, or its first. Who removed the last one does not get it back that way: the kernel sees to it.
     pub fn link(&self, inode: Inode, directory: Inode, name: &[u8]) -> Result<Attributes> {
         check_name(name)?;
         let _operation = self.begin()?;
@@ -23,10 +23,11 @@ impl Volume {
             return Err(Error::Exists);
         }
         match attributes.links {
-            0 => return Err(Error::NotFound),
             LINKS_MAX.. => return Err(Error::TooManyLinks),
-            _ => attributes.links += 1,
+            0 => self.set_orphan(inode, None),
+            _ => {}
         }
+        attributes.links += 1;
         attributes.changed = self.now();
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         self.add_dentry(directory, &mut parent, name, inode, attributes.kind);
@@ -93,7 +94,7 @@ impl Volume {
         is_orphan
     }
 
-    fn set_orphan(&self, inode: Inode, dentry: Option<Dentry>) {
+    pub(crate) fn set_orphan(&self, inode: Inode, dentry: Option<Dentry>) {
         let change = Change::Dentry { hash: inode.0, name: Box::default(), dentry };
         self.layers.overlay.change(Inode::ORPHANS, change);
     }

@@ -105,6 +105,20 @@ impl Volume {
         Ok((inode, attributes))
     }
 
+    /// Makes a regular file without a name (`O_TMPFILE`). It goes when the caller reclaims it, unless it was linked before.
+    pub fn make_unnamed(&self, directory: Inode, permissions: u32, creator: Creator) -> Result<(Inode, Attributes)> {
+        let _operation = self.begin()?;
+        let _lock = self.locks.write(directory);
+        let parent = self.living_directory(directory)?;
+        let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
+        let mut attributes = self.new_attributes(directory, &parent, &NewInode::File, permissions, creator);
+        attributes.links = 0;
+        self.layers.overlay.make(inode);
+        self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
+        self.set_orphan(inode, Some(Dentry { inode: inode.0, kind: attributes.kind }));
+        Ok((inode, attributes))
+    }
+
     fn new_attributes(
         &self,
         directory: Inode,

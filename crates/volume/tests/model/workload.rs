@@ -70,6 +70,7 @@ impl Workload {
             4..=8 => self.write(volume),
             9 => self.truncate(volume),
             10 => self.punch(volume),
+            11 if self.random.percent(30) => self.make_unnamed(volume),
             11 => self.link(volume),
             12 | 13 => self.remove(volume),
             14 | 15 => self.rename(volume),
@@ -145,6 +146,20 @@ impl Workload {
         agree(self.model.clone().link(inode.0, directory.0, &name), result.as_ref().map(|_| ()))?;
         result.is_ok().then(|| self.model.link(inode.0, directory.0, &name));
         Ok(())
+    }
+
+    /// A file without a name, which gets one or goes.
+    fn make_unnamed(&mut self, volume: &Volume) -> Result<()> {
+        let (directory, name) = (self.a_directory(), self.name());
+        let (inode, attributes) = volume.make_unnamed(directory, 0o600, CREATOR)?;
+        assert_eq!(attributes.links, 0);
+        volume.write(inode, 0, b"content", SetId::Keep)?;
+        let linked = volume.link(inode, directory, &name);
+        if !agree(self.model.may_make(directory.0, &name), linked.as_ref().map(|_| ()))? {
+            return volume.reclaim(inode);
+        }
+        self.model.make(directory.0, &name, inode.0, Kind::File, 0o600, b"content");
+        volume.reclaim(inode)
     }
 
     fn remove(&mut self, volume: &Volume) -> Result<()> {
