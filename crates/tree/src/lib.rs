@@ -39,13 +39,13 @@ pub use range::Range;
 pub use tree::Tree;
 pub use walk::Visited;
 
-/// Feeds arbitrary bytes to the node decoder, for fuzzing: it may refuse them, and must not panic.
+/// Feeds arbitrary bytes to the node decoder, for fuzzing: it may refuse them, and must not panic. The first byte is the number of
+/// links.
 #[doc(hidden)]
 pub fn fuzz_node(bytes: &[u8]) {
-    let (links, body) = bytes.split_at(bytes.len() / 3);
-    let links = links.chunks_exact(block::Name::BYTES).filter_map(|link| link.try_into().ok());
-    let block =
-        block::Block { links: links.map(block::Name::from_bytes).collect(), body: bytes::Bytes::copy_from_slice(body) };
+    let Some((links, body)) = bytes.split_first() else { return };
+    let links = (0..*links).map(|number| block::Name::from_bytes([number; block::Name::BYTES])).collect();
+    let block = block::Block { links, body: bytes::Bytes::copy_from_slice(body) };
     if let Ok(node) = node::Node::decode(block) {
         let entries: Vec<_> = (0..node.len()).map(|index| node.entry(index)).collect();
         assert!(entries.windows(2).all(|pair| pair[0].key < pair[1].key));

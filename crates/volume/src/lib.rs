@@ -77,12 +77,12 @@ pub use space::{VolumeSpace, VolumeStatus};
 pub use volume::Volume;
 pub use xattrs::XattrMode;
 
-/// Feeds arbitrary bytes to the decoders of journal parts and roots, for fuzzing: they may refuse them, and must not panic.
+/// Feeds arbitrary bytes to the decoders of journal parts and roots, for fuzzing: they may refuse them, and must not panic. The
+/// first byte is the number of links.
 #[doc(hidden)]
 pub fn fuzz_journal(bytes: &[u8]) {
-    let (links, body) = bytes.split_at(bytes.len() / 3 / block::Name::BYTES * block::Name::BYTES);
-    let links = links.chunks_exact(block::Name::BYTES).filter_map(|link| link.try_into().ok());
-    let links: Vec<_> = links.map(block::Name::from_bytes).collect();
+    let Some((links, body)) = bytes.split_first() else { return };
+    let links: Vec<_> = (0..*links).map(|number| block::Name::from_bytes([number; block::Name::BYTES])).collect();
     let _ = journal::decode(&links, body);
     let record =
         block::Record { kind: block::RecordKind::Root, stream: 1, links, body: bytes::Bytes::copy_from_slice(body) };

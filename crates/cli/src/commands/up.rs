@@ -6,15 +6,15 @@ use crate::node::announcement::Announcement;
 use crate::node::{self, Options, daemon, mountpoint};
 use crate::status::Status;
 use crate::{defaults, output};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to wait for a node that has its store already and cannot be asked yet.
-const OTHER_START_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long to wait for a node that has the store and cannot be asked.
+const OTHER_NODE_TIME_MAX: Duration = Duration::from_secs(10);
 
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn run(arguments: Up) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
@@ -26,28 +26,26 @@ pub(super) fn run(arguments: Up) -> Result<()> {
     if arguments.foreground {
         return node::run_in_foreground(&options);
     }
-    match daemon::start(&options)? {
-        Announcement::Ready { lines, warnings } => {
-            warnings.iter().for_each(|warning| output::complain(warning));
-            Ok(output::print_lines(&lines)?)
-        }
-        Announcement::Locked(line) => match wait_for_other(&options.store)? {
-            Some(client) => already_up(client, &options),
-            None => bail!(line),
-        },
-        Announcement::Failed(line) => bail!(line),
-    }
+    start(&options)
 }
 
-/// Another `pantala up` may have been quicker.
-fn wait_for_other(store: &Path) -> Result<Option<Client>> {
+/// Starts the node. Another one that has the store may be starting, and can be asked soon, or ending, and leaves the store soon.
+fn start(options: &Options) -> Result<()> {
     let started = Instant::now();
     loop {
-        let client = Client::connect(store)?;
-        if client.is_some() || started.elapsed() > OTHER_START_TIME_MAX {
-            return Ok(client);
-        }
+        let locked = match daemon::start(options)? {
+            Announcement::Ready { lines, warnings } => {
+                warnings.iter().for_each(|warning| output::complain(warning));
+                return Ok(output::print_lines(&lines)?);
+            }
+            Announcement::Failed(line) => bail!(line),
+            Announcement::Locked(line) => line,
+        };
         thread::sleep(POLL_INTERVAL);
+        if let Some(client) = Client::connect(&options.store)? {
+            return already_up(client, options);
+        }
+        ensure!(started.elapsed() < OTHER_NODE_TIME_MAX, locked);
     }
 }
 
