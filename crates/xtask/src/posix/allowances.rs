@@ -3,7 +3,8 @@
 use super::operation::Operation;
 use super::outcome::Outcome;
 use super::peer::Peer;
-use rustix::fs::FileType;
+use super::user::User;
+use rustix::fs::{FileType, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// What Pantala does not have yet: the test knows how to do it, and does so as soon as the line is gone from [`NOT_YET`].
@@ -42,10 +43,17 @@ pub(super) fn is_not_yet(feature: NotYet) -> bool {
 /// The longest target of a symbolic link in xfs (XFS_SYMLINK_MAXLEN).
 const XFS_SYMLINK_BYTES_MAX: usize = 1024;
 
-/// Whether the file system to compare with cannot do something that POSIX and ext4 have.
-pub(super) fn is_beyond(peer: Peer, operation: &Operation) -> bool {
+/// Whether the file system to compare with does something in another way than POSIX or ext4.
+pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
+    let is_root = user == User::Root;
     match (peer, operation) {
+        (Peer::Ext4, _) => false,
         (Peer::Xfs, Operation::Symlink { to, .. }) => to.0.len() >= XFS_SYMLINK_BYTES_MAX,
+        // Which of the times of both inodes and their directories are set is another choice than that of ext4.
+        (Peer::Xfs, Operation::Rename { flags, .. }) => flags.contains(RenameFlags::EXCHANGE),
+        // An empty file that is made empty keeps set-group-id.
+        (Peer::Xfs, Operation::Truncate { size: 0, .. }) => !is_root,
+        (Peer::Xfs, Operation::Open { flags, .. }) => flags.contains(OFlags::TRUNC) && !is_root,
         _ => false,
     }
 }

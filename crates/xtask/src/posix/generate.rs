@@ -6,7 +6,7 @@
 use super::allowances::{self, NotYet, is_not_yet};
 use super::content::Content;
 use super::name::Name;
-use super::operation::{Bits, Operation, Position, Step, SyncMode};
+use super::operation::{Bits, Operation, Position, SLOTS, Step, SyncMode};
 use super::peer::Peer;
 use super::places::{content, directory, is_one_in, length, offset, one_of, path, slot, target};
 use super::user::{SHARED_GROUP, User};
@@ -93,14 +93,25 @@ const KINDS: &[(usize, Make)] = &[
 /// A sequence of so many steps, with looks at the whole trees in between and at the end.
 pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> {
     let is_flushed = is_one_in(chance, 2);
-    let mut steps = Vec::with_capacity(count + count / TREE_INTERVAL + 1);
-    for number in 1..=count {
+    let mut steps = beginning(chance);
+    for number in steps.len() + 1..=count {
         steps.push(step(chance, peer, is_flushed));
         if number % TREE_INTERVAL == 0 || number == count {
             steps.push(Step { user: User::Root, operation: Operation::Tree });
         }
     }
     steps
+}
+
+/// Directories and open files, for the rest to meet.
+fn beginning(chance: &mut Chance) -> Vec<Step> {
+    let mode = Bits(0o777);
+    let mkdirs = ["a", "b", "a/a", "a/b"].map(|path| Operation::Mkdir { path: path.into(), mode });
+    let opens = (0..SLOTS).map(|slot| {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        Operation::Open { slot, path: one_of(chance, &["c", "d", "a/c", "b/d", "a/b/c"].map(Name::from)), flags, mode }
+    });
+    mkdirs.into_iter().chain(opens).map(|operation| Step { user: User::Root, operation }).collect()
 }
 
 /// `is_flushed` tells whether what is written to mappings is with the file system at once.
@@ -111,7 +122,7 @@ fn step(chance: &mut Chance, peer: Peer, is_flushed: bool) -> Step {
         if let Operation::MapWrite { flush, .. } = &mut operation {
             *flush = is_flushed;
         }
-        let is_unequal = allowances::is_beyond(peer, &operation)
+        let is_unequal = allowances::is_beyond(peer, user, &operation)
             || user != User::Root && allowances::is_unchecked_by_kernel(&operation)
             || !is_flushed && allowances::depends_on_mappings(&operation)
             || needs_what_is_not_there(&operation);
@@ -382,7 +393,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_operation_comes_but_those_that_pantala_does_not_have() {
-        let words: std::collections::BTreeSet<String> = sequence(1).iter().map(|step| step.operation.word()).collect();
+        let steps = (0..10).flat_map(sequence);
+        let words: std::collections::BTreeSet<String> = steps.map(|step| step.operation.word()).collect();
         // The look at the tree has no weight.
         let kinds = KINDS.iter().map(|(_, make)| make(&mut Chance::new(1)).word()).chain(["Tree".to_owned()]);
         for kind in kinds {

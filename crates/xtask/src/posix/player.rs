@@ -114,9 +114,7 @@ impl<'a> Player<'a> {
                 rustix::fs::fallocate(self.file(*slot)?, *mode, *offset, *length)?.into()
             }
             Operation::CopyRange { from, from_offset, to, to_offset, bytes } => {
-                let (mut read_at, mut write_at) = (*from_offset, *to_offset);
-                let (from, to) = (self.file(*from)?, self.file(*to)?);
-                rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), *bytes)?.into()
+                self.copy_range((*from, *from_offset), (*to, *to_offset), *bytes)?.into()
             }
             Operation::Map { slot, shared, writable } => {
                 self.mappings[*slot] = Some(Mapping::new(self.file(*slot)?, *shared, *writable)?);
@@ -257,6 +255,21 @@ impl<'a> Player<'a> {
         match at {
             Some(offset) => rustix::io::pwritev(file, &slices, offset),
             None => rustix::io::writev(file, &slices),
+        }
+    }
+
+    /// Copies in as many calls as the file system likes.
+    fn copy_range(&self, from: (Slot, u64), to: (Slot, u64), bytes: usize) -> Result<usize> {
+        let (source, target) = (self.file(from.0)?, self.file(to.0)?);
+        let (mut read_at, mut write_at) = (from.1, to.1);
+        let mut copied = 0;
+        loop {
+            let (at, to) = (Some(&mut read_at), Some(&mut write_at));
+            match rustix::fs::copy_file_range(source, at, target, to, bytes - copied) {
+                Ok(0) => return Ok(copied),
+                Ok(length) => copied += length,
+                Err(error) => return Err(error),
+            }
         }
     }
 
