@@ -2,7 +2,7 @@
 
 use fuse::{Attr, CachedAttr, Entry, Errno, FileKind, SetAttr, SetTime, Timestamp};
 use std::time::Duration;
-use volume::{AttributeChanges, Attributes, Error, Inode, Kind, SetId, TimeChange};
+use volume::{AttributeChanges, Attributes, Error, Inode, Kind, Privileges, TimeChange};
 
 /// How long the kernel may keep names and attributes: nobody else changes them, so as long as it likes.
 pub(crate) const VALID: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -67,7 +67,7 @@ fn time_change(time: SetTime) -> TimeChange {
     }
 }
 
-pub(crate) fn changes(set: &SetAttr) -> AttributeChanges {
+pub(crate) fn changes(set: &SetAttr, privileges: Privileges) -> AttributeChanges {
     AttributeChanges {
         permissions: set.mode.map(|mode| mode & 0o7777),
         uid: set.uid,
@@ -75,12 +75,8 @@ pub(crate) fn changes(set: &SetAttr) -> AttributeChanges {
         size: set.size,
         accessed: set.atime.map(time_change),
         modified: set.mtime.map(time_change),
-        set_id: set_id(set.kill_suidgid),
+        privileges,
     }
-}
-
-pub(crate) fn set_id(kill: bool) -> SetId {
-    if kill { SetId::Clear } else { SetId::Keep }
 }
 
 pub(crate) fn file_kind(kind: Kind) -> FileKind {

@@ -3,6 +3,7 @@
 use crate::convert::{self, VALID, errno};
 use crate::listing::list;
 use crate::lookups::Lookups;
+use crate::{privileges, xattr_name};
 use fuse::{
     CachedAttr, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, NameBuffer, OpenFlags, Opened,
     OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx, StatxMask,
@@ -16,9 +17,6 @@ pub(crate) struct VolumeFilesystem {
     volume: Arc<Volume>,
     lookups: Lookups,
 }
-
-/// Permissions and access lists that the kernel cannot use yet must not seem to be kept.
-const ACL_XATTR_PREFIX: &[u8] = b"system.posix_acl_";
 
 impl VolumeFilesystem {
     pub(crate) fn new(volume: Arc<Volume>) -> Self {
@@ -109,8 +107,9 @@ impl Filesystem for VolumeFilesystem {
         Ok(Statx { attr, attr_valid, mask, attributes: 0, attributes_mask: 0 })
     }
 
-    fn setattr(&self, _: &Request, node: u64, changes: &SetAttr) -> Result<CachedAttr, Errno> {
-        let changes = convert::changes(changes);
+    fn setattr(&self, request: &Request, node: u64, changes: &SetAttr) -> Result<CachedAttr, Errno> {
+        let privileges = privileges::of_set_attr(&self.volume, request, Inode(node), changes);
+        let changes = convert::changes(changes, privileges);
         let attributes = self.volume.set_attributes(Inode(node), &changes).map_err(errno)?;
         Ok(convert::cached(Inode(node), &attributes))
     }
@@ -202,15 +201,15 @@ impl Filesystem for VolumeFilesystem {
 
     fn write(
         &self,
-        _: &Request,
+        request: &Request,
         node: u64,
         _: u64,
         offset: u64,
         data: &[u8],
         options: WriteOptions,
     ) -> Result<usize, Errno> {
-        let set_id = convert::set_id(options.kill_suidgid);
-        self.volume.write(Inode(node), offset, data, set_id).map_err(errno)?;
+        let privileges = privileges::of_write(&self.volume, request, Inode(node), options);
+        self.volume.write(Inode(node), offset, data, privileges).map_err(errno)?;
         Ok(data.len())
     }
 
@@ -287,9 +286,7 @@ impl Filesystem for VolumeFilesystem {
         value: &[u8],
         options: SetXattrOptions,
     ) -> Result<(), Errno> {
-        if name.starts_with(ACL_XATTR_PREFIX) {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        xattr_name::check(name)?;
         let mode = match options.mode {
             SetXattrMode::Set => XattrMode::Set,
             SetXattrMode::Create => XattrMode::Create,
@@ -299,18 +296,18 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn getxattr(&self, _: &Request, node: u64, name: &[u8], value: &mut ValueBuffer<'_>) -> Result<(), Errno> {
-        if name.starts_with(ACL_XATTR_PREFIX) {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        xattr_name::check(name)?;
         value.append(&self.volume.xattr(Inode(node), name).map_err(errno)?)
     }
 
-    fn listxattr(&self, _: &Request, node: u64, names: &mut NameBuffer<'_>) -> Result<(), Errno> {
+    fn listxattr(&self, request: &Request, node: u64, names: &mut NameBuffer<'_>) -> Result<(), Errno> {
         let all = self.volume.xattr_names(Inode(node)).map_err(errno)?;
-        all.iter().try_for_each(|name| names.push(name))
+        let listed = all.iter().filter(|name| xattr_name::is_listed(name, request.uid()));
+        listed.into_iter().try_for_each(|name| names.push(name))
     }
 
     fn removexattr(&self, _: &Request, node: u64, name: &[u8]) -> Result<(), Errno> {
+        xattr_name::check(name)?;
         self.volume.remove_xattr(Inode(node), name).map_err(errno)
     }
 
@@ -322,7 +319,7 @@ impl Filesystem for VolumeFilesystem {
         let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
         let done = match mode {
             0 => self.volume.extend(Inode(node), end),
-            KEEP_SIZE => Ok(()),
+            KEEP_SIZE => self.volume.extend(Inode(node), 0),
             PUNCH | ZERO_KEEP_SIZE => self.volume.punch(Inode(node), offset, length),
             ZERO => self.volume.zero(Inode(node), offset, length),
             _ => return Err(Errno::EOPNOTSUPP),

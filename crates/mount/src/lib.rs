@@ -9,6 +9,8 @@ mod convert;
 mod filesystem;
 mod listing;
 mod lookups;
+mod privileges;
 mod volume_mount;
+mod xattr_name;
 
 pub use volume_mount::{MountOptions, VolumeMount};

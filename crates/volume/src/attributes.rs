@@ -18,18 +18,22 @@ pub struct AttributeChanges {
     pub accessed: Option<TimeChange>,
     /// When its content last changed.
     pub modified: Option<TimeChange>,
-    /// What becomes of set-user-id and set-group-id.
-    pub set_id: SetId,
+    /// What becomes of what lets a program do more than its user.
+    pub privileges: Privileges,
 }
 
-/// What a change of a file does to its set-user-id and set-group-id bits.
+/// What a change of a file does to what lets a program do more than its user. Directories keep all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SetId {
-    /// They stay.
+pub enum Privileges {
+    /// It stays: somebody was asked before, or nothing that matters changes.
     #[default]
     Keep,
-    /// Set-user-id goes, and set-group-id where the group may execute: somebody without the right to keep them changes the file.
-    Clear,
+    /// File capabilities go.
+    DropCapabilities,
+    /// So do set-user-id and set-group-id.
+    Drop,
+    /// As [`Privileges::Drop`], by a member of the file's group: set-group-id stays where the group may not execute.
+    DropAsMember,
 }
 
 /// Goes whenever content or owner change: what was checked may run as another program now.
@@ -70,9 +74,7 @@ impl Volume {
             self.resize(inode, &mut attributes, size)?;
             attributes.modified = now;
         }
-        if changes.size.is_some() || changes.uid.is_some() || changes.gid.is_some() {
-            self.drop_privileges(inode, &mut attributes, changes.set_id)?;
-        }
+        self.drop_privileges(inode, &mut attributes, changes.privileges)?;
         if let Some(permissions) = changes.permissions {
             attributes.permissions = permissions & 0o7777;
         }
@@ -90,10 +92,16 @@ impl Volume {
     }
 
     /// Takes away what a file must not keep when somebody changes it.
-    pub(crate) fn drop_privileges(&self, inode: Inode, attributes: &mut Attributes, set_id: SetId) -> Result<()> {
-        if set_id == SetId::Clear {
-            attributes.permissions = without_set_id(attributes.permissions);
+    pub(crate) fn drop_privileges(
+        &self,
+        inode: Inode,
+        attributes: &mut Attributes,
+        privileges: Privileges,
+    ) -> Result<()> {
+        if privileges == Privileges::Keep || attributes.is_directory() {
+            return Ok(());
         }
+        attributes.permissions &= !dropped_bits(attributes.permissions, privileges);
         if self.layers.xattr(inode, CAPABILITY_XATTR)?.is_some() {
             self.layers.overlay.change(inode, Change::Xattr { name: CAPABILITY_XATTR.into(), value: None });
         }
@@ -109,8 +117,11 @@ impl Volume {
     }
 }
 
-/// Without set-group-id a group that may not execute keeps the bit: there it means mandatory locking.
-fn without_set_id(permissions: u32) -> u32 {
-    let set_group_id = if permissions & libc::S_IXGRP != 0 { libc::S_ISGID } else { 0 };
-    permissions & !(libc::S_ISUID | set_group_id)
+fn dropped_bits(permissions: u32, privileges: Privileges) -> u32 {
+    let group_may_execute = permissions & libc::S_IXGRP != 0;
+    match privileges {
+        Privileges::Keep | Privileges::DropCapabilities => 0,
+        Privileges::DropAsMember if !group_may_execute => libc::S_ISUID,
+        Privileges::Drop | Privileges::DropAsMember => libc::S_ISUID | libc::S_ISGID,
+    }
 }

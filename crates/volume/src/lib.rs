@@ -63,7 +63,7 @@ mod volume;
 mod wake;
 mod xattrs;
 
-pub use attributes::{AttributeChanges, SetId, TimeChange};
+pub use attributes::{AttributeChanges, Privileges, TimeChange};
 pub use catalog::{VolumeId, VolumeInfo};
 pub use content::Seek;
 pub use directory::DirectoryEntry;

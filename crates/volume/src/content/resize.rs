@@ -53,16 +53,16 @@ impl Volume {
         Ok(bytes)
     }
 
-    /// Makes a file at least `size` bytes long.
+    /// Makes a file at least `size` bytes long, as fallocate(2) does; its times change in any case. No space is set aside.
     pub fn extend(&self, inode: Inode, size: u64) -> Result<()> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
         if size > attributes.size {
             self.resize(inode, &mut attributes, size)?;
-            attributes.touch_content(self.now());
-            self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         }
+        attributes.touch_content(self.now());
+        self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
     }
 
@@ -89,11 +89,9 @@ impl Volume {
     /// The caller holds the gate and the inode's lock.
     fn make_hole(&self, inode: Inode, mut attributes: Attributes, offset: u64, length: u64) -> Result<()> {
         let end = offset.saturating_add(length).min(attributes.size);
-        if offset >= end {
-            return Ok(());
-        }
         let before = attributes.allocated_bytes;
         match self.inline_content(inode, attributes.size)? {
+            _ if offset >= end => {}
             Some(content) => {
                 let mut content = content.to_vec();
                 content[offset as usize..end as usize].fill(0);

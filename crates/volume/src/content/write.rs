@@ -4,14 +4,14 @@ use crate::change::Change;
 use crate::dirty_block::DirtyBlock;
 use crate::extent::{Extent, Source};
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
-use crate::{Attributes, Error, Inode, Result, SetId, Volume};
+use crate::{Attributes, Error, Inode, Privileges, Result, Volume};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Volume {
     /// Writes at an offset, making the file longer where needed. All of the bytes are written, or none.
-    pub fn write(&self, inode: Inode, offset: u64, bytes: &[u8], set_id: SetId) -> Result<()> {
+    pub fn write(&self, inode: Inode, offset: u64, bytes: &[u8], privileges: Privileges) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= FILE_BYTES_MAX);
         let end = end.ok_or(Error::FileTooLarge)?;
         let _operation = self.begin()?;
@@ -20,7 +20,7 @@ impl Volume {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.drop_privileges(inode, &mut attributes, set_id)?;
+        self.drop_privileges(inode, &mut attributes, privileges)?;
         let before = attributes.allocated_bytes;
         self.put_bytes(inode, &mut attributes, offset, bytes)?;
         attributes.size = attributes.size.max(end);

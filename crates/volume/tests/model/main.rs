@@ -147,7 +147,7 @@ fn check_recovered(disk: &SimDisk, history: &History) {
             volume.make(Inode::ROOT, b"after", NewInode::File, 0o600, Creator { uid: 1, gid: 1 }).unwrap().0,
             0,
             &[1; 5000],
-            volume::SetId::Keep,
+            volume::Privileges::Keep,
         )
         .unwrap();
     volume.sync().unwrap();

@@ -3,7 +3,9 @@
 use crate::model::{Errno, Model, line};
 use sim::Random;
 use std::collections::BTreeMap;
-use volume::{AttributeChanges, Creator, Error, Inode, Kind, NewInode, RenameMode, Result, SetId, Volume, XattrMode};
+use volume::{
+    AttributeChanges, Creator, Error, Inode, Kind, NewInode, Privileges, RenameMode, Result, Volume, XattrMode,
+};
 
 const CREATOR: Creator = Creator { uid: 1, gid: 1 };
 
@@ -101,7 +103,7 @@ impl Workload {
 
     fn write_at(&mut self, volume: &Volume, file: Inode, offset: u64, length: u64) -> Result<()> {
         let bytes = self.random.bytes(length as usize);
-        volume.write(file, offset, &bytes, SetId::Keep)?;
+        volume.write(file, offset, &bytes, Privileges::Keep)?;
         self.model.write(file.0, offset as usize, &bytes);
         Ok(())
     }
@@ -153,7 +155,7 @@ impl Workload {
         let (directory, name) = (self.a_directory(), self.name());
         let (inode, attributes) = volume.make_unnamed(directory, 0o600, CREATOR)?;
         assert_eq!(attributes.links, 0);
-        volume.write(inode, 0, b"content", SetId::Keep)?;
+        volume.write(inode, 0, b"content", Privileges::Keep)?;
         let linked = volume.link(inode, directory, &name);
         if !agree(self.model.may_make(directory.0, &name), linked.as_ref().map(|_| ()))? {
             return volume.reclaim(inode);

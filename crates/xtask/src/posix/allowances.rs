@@ -28,7 +28,6 @@ pub(super) enum NotYet {
 
 const NOT_YET: &[NotYet] = &[
     NotYet::AccessLists,
-    NotYet::UnnamedFiles,
     NotYet::Whiteouts,
     NotYet::CollapseRange,
     NotYet::InsertRange,
