@@ -7,10 +7,9 @@
 use fuse::{Request, SetAttr, WriteOptions};
 use volume::{Inode, Privileges, Volume};
 
-const CAPABILITY_XATTR: &[u8] = b"security.capability";
-
-/// What a SETATTR takes away. One that sets nothing comes before a write of root's only to take capabilities away; without them it
-/// is a chown(2) that changes no owner, which takes the rest away too.
+/// What a SETATTR takes away. One that sets nothing comes before a write by somebody who may not keep the bits, and from a chown(2)
+/// that changes no owner. It also comes before a write of root's to a file with capabilities, which would leave the bits on a local
+/// file system: nothing in the request tells it apart, so they go there too.
 pub(crate) fn of_set_attr(volume: &Volume, request: &Request, inode: Inode, set: &SetAttr) -> Privileges {
     let changes_owner = set.uid.is_some() || set.gid.is_some();
     let sets_nothing = !changes_owner
@@ -19,9 +18,7 @@ pub(crate) fn of_set_attr(volume: &Volume, request: &Request, inode: Inode, set:
         && set.atime.is_none()
         && set.mtime.is_none()
         && set.ctime.is_none();
-    if sets_nothing && request.uid() == 0 && volume.xattr(inode, CAPABILITY_XATTR).is_ok() {
-        Privileges::DropCapabilities
-    } else if set.kill_suidgid || changes_owner || sets_nothing {
+    if set.kill_suidgid || changes_owner || sets_nothing {
         drop_all(volume, request, inode)
     } else if set.size.is_some() {
         Privileges::DropCapabilities
