@@ -8,7 +8,7 @@ use crate::codec::Malformed;
 use crate::dirty_inode::{DentryKey, DirtyInode, Found};
 use crate::extent::Extent;
 use crate::key::{self, Subject};
-use crate::limits::CHUNK_BYTES;
+use crate::limits::{CHUNK_BYTES, EXTENT_BATCH};
 use crate::overlay::{FrozenOverlay, Overlay};
 use crate::{Attributes, Error, Inode, Result, record};
 use arc_swap::ArcSwap;
@@ -134,25 +134,47 @@ impl Layers {
 
     /// The extents that overlap the bytes from `from` up to `to`, by their offsets.
     pub(crate) fn extents(&self, inode: Inode, from: u64, to: u64) -> Result<BTreeMap<u64, Extent>> {
-        let from = from - from % CHUNK_BYTES;
+        let mut extents = BTreeMap::new();
+        let mut next = Some(from - from % CHUNK_BYTES);
+        while let Some(from) = next {
+            let (mut some, behind) = self.some_extents(inode, from, to)?;
+            extents.append(&mut some);
+            next = behind;
+        }
+        Ok(extents)
+    }
+
+    /// Some of the extents that start at `from` or behind it and before `to`, and where the others start, if there are more. What
+    /// it costs depends on how many extents there are, not on how far apart they are.
+    pub(crate) fn some_extents(
+        &self,
+        inode: Inode,
+        from: u64,
+        to: u64,
+    ) -> Result<(BTreeMap<u64, Extent>, Option<u64>)> {
         let copy = |dirty: &DirtyInode| {
-            let changed: Vec<_> = dirty.extents.range(from..to).map(|(offset, e)| (*offset, e.clone())).collect();
+            let changed = dirty.extents.range(from..to).take(EXTENT_BATCH);
+            let changed: Vec<_> = changed.map(|(offset, extent)| (*offset, extent.clone())).collect();
             let below = if dirty.hides_below() { 0 } else { dirty.cleared_from.unwrap_or(u64::MAX) };
             (changed, below)
         };
         let (changed, limit) = self.overlay.look(inode, copy).unwrap_or((Vec::new(), u64::MAX));
+        let mut end = behind_batch(changed.len(), changed.last().map(|(offset, _)| *offset));
         let mut extents = BTreeMap::new();
         if limit > from {
             let base = self.base.load();
             let (frozen, frozen_limit) = base.frozen(inode).map_or((Vec::new(), u64::MAX), copy);
-            let end = to.min(limit).min(frozen_limit);
-            if end > from {
-                tree_extents(&base.tree, inode, from, end, &mut extents)?;
+            end = end.min(behind_batch(frozen.len(), frozen.last().map(|(offset, _)| *offset)));
+            let to = to.min(limit).min(frozen_limit);
+            if to > from {
+                extents = tree_extents(&base.tree, inode, from, to)?;
+                end = end.min(behind_batch(extents.len(), extents.last_key_value().map(|(offset, _)| *offset)));
             }
             overlay_extents(&mut extents, frozen.into_iter().filter(|(offset, _)| *offset < limit));
         }
         overlay_extents(&mut extents, changed.into_iter());
-        Ok(extents)
+        extents.split_off(&end);
+        Ok((extents, (end < to).then_some(end)))
     }
 
     /// Up to `batch` or so entries of a directory with a hash of at least `from`, in order. The last hash is complete: entries
@@ -207,16 +229,22 @@ fn tree_dentries(tree: &Tree, directory: Inode, from: u64, batch: usize) -> Resu
     range.take(batch).map(parse).collect()
 }
 
-fn tree_extents(tree: &Tree, inode: Inode, from: u64, to: u64, extents: &mut BTreeMap<u64, Extent>) -> Result<()> {
-    for entry in tree.range(&key::extent(inode, from), Bound::Excluded(&key::extent(inode, to)))? {
+fn tree_extents(tree: &Tree, inode: Inode, from: u64, to: u64) -> Result<BTreeMap<u64, Extent>> {
+    let range = tree.range(&key::extent(inode, from), Bound::Excluded(&key::extent(inode, to)))?;
+    let parse = |entry: tree::Result<(Bytes, Bytes, Option<Name>)>| {
         let (key, value, link) = entry?;
         let offset = key::parse(&key).and_then(|(.., rest)| key::parse_extent(rest));
         let offset = offset.ok_or(Error::Damaged { inode: inode.0, what: "an extent's key" })?;
         let link = link.ok_or(Error::Damaged { inode: inode.0, what: "an extent without a block" })?;
         let extent = record::whole(&value, |reader| record::extent(reader, offset, link));
-        extents.insert(offset, extent.map_err(damaged(inode, "an extent"))?);
-    }
-    Ok(())
+        Ok((offset, extent.map_err(damaged(inode, "an extent"))?))
+    };
+    range.take(EXTENT_BATCH).map(parse).collect()
+}
+
+/// Up to where a layer that gave this many extents gave all that it has.
+fn behind_batch(length: usize, last: Option<u64>) -> u64 {
+    last.filter(|_| length == EXTENT_BATCH).map_or(u64::MAX, |last| last + 1)
 }
 
 fn overlay_extents(extents: &mut BTreeMap<u64, Extent>, changed: impl Iterator<Item = (u64, Option<Extent>)>) {

@@ -75,6 +75,9 @@ pub(crate) const JOURNAL_PART_LINKS_MAX: usize = 8 << 10;
 /// Entries of a directory that a listing takes at a time.
 pub(crate) const DIRECTORY_BATCH_ENTRIES: usize = 256;
 
+/// Extents of a file that are taken from a layer at a time.
+pub(crate) const EXTENT_BATCH: usize = 1024;
+
 /// Memory for decoded tree nodes, in bytes, per pool.
 pub(crate) const NODE_CACHE_BYTES: u64 = 32 << 20;
 

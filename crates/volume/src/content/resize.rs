@@ -40,15 +40,14 @@ impl Volume {
         Ok(())
     }
 
-    /// Bytes of a file's extents in a range that begins at a chunk, counted piece by piece.
+    /// Bytes of a file's extents in a range that begins at a chunk.
     fn allocated_between(&self, inode: Inode, from: u64, to: u64) -> Result<u64> {
-        const PIECE_BYTES: u64 = 4096 * CHUNK_BYTES;
         let mut bytes = 0;
-        let mut at = from;
-        while at < to {
-            let end = to.min(at.saturating_add(PIECE_BYTES));
-            bytes += self.layers.extents(inode, at, end)?.values().map(|extent| extent.length as u64).sum::<u64>();
-            at = end;
+        let mut next = Some(from);
+        while let Some(from) = next {
+            let (extents, behind) = self.layers.some_extents(inode, from, to)?;
+            bytes += extents.values().map(|extent| extent.length as u64).sum::<u64>();
+            next = behind;
         }
         Ok(bytes)
     }

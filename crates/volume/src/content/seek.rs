@@ -27,26 +27,20 @@ impl Volume {
     }
 
     fn seek_extents(&self, inode: Inode, offset: u64, size: u64, what: Seek) -> Result<u64> {
-        const PIECE_BYTES: u64 = 1024 * CHUNK_BYTES;
         let mut data_to = offset;
-        let mut at = offset;
-        while at < size {
-            let end = size.min((at - at % CHUNK_BYTES).saturating_add(PIECE_BYTES));
-            for (start, extent) in self.layers.extents(inode, at, end)? {
+        let mut next = Some(offset - offset % CHUNK_BYTES);
+        while let Some(from) = next {
+            let (extents, behind) = self.layers.some_extents(inode, from, size)?;
+            for (start, extent) in extents {
                 let extent_end = start + extent.length as u64;
-                if extent_end <= offset {
-                    continue;
-                }
                 match what {
+                    _ if extent_end <= offset => {}
                     Seek::Data => return Ok(start.max(offset)),
                     Seek::Hole if start > data_to => return Ok(data_to),
-                    Seek::Hole => data_to = data_to.max(extent_end),
+                    Seek::Hole => data_to = extent_end,
                 }
             }
-            if what == Seek::Hole && data_to < end {
-                return Ok(data_to);
-            }
-            at = end;
+            next = behind;
         }
         if what == Seek::Data { Err(Error::BehindEnd) } else { Ok(data_to.min(size)) }
     }

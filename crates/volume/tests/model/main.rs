@@ -237,3 +237,53 @@ fn threads_beside_each_other_and_beside_checkpoints_each_see_their_own_model() {
         }
     }
 }
+
+/// Found by reading: the search for data went through the holes of a file piece by piece, for hours.
+#[test]
+fn what_a_file_costs_depends_on_its_extents_and_not_on_its_holes() {
+    const SIZE: u64 = i64::MAX as u64;
+    const PLACE: u64 = 1 << 62;
+    let pool = open_pool(&SimDisk::new(), true).unwrap();
+    let volume = main_volume(&pool);
+    let (file, _) = volume.make(Inode::ROOT, b"sparse", NewInode::File, 0o600, OWNER).unwrap();
+    let resize = |size| {
+        let changes = volume::AttributeChanges { size: Some(size), ..Default::default() };
+        volume.set_attributes(file, &changes).unwrap()
+    };
+    for is_in_tree in [false, true] {
+        resize(SIZE);
+        volume.write(file, PLACE, &[1; 10_000], volume::Privileges::Keep).unwrap();
+        if is_in_tree {
+            volume.checkpoint().unwrap();
+        }
+        assert_eq!(volume.seek(file, 0, volume::Seek::Data).unwrap(), PLACE);
+        assert_eq!(volume.seek(file, PLACE, volume::Seek::Hole).unwrap(), PLACE + 10_000);
+        assert!(volume.seek(file, PLACE + 10_000, volume::Seek::Data).is_err());
+        assert_eq!(resize(PLACE + 5_000).allocated_bytes, 5_000);
+        assert_eq!(resize(1 << 20).allocated_bytes, 0);
+    }
+}
+
+/// More extents than are taken from a layer at a time, in all layers.
+#[test]
+fn a_file_of_many_extents_is_read_and_searched_to_its_end() {
+    const EXTENTS: u64 = 5_000;
+    const STEP_BYTES: u64 = 1 << 20;
+    let pool = open_pool(&SimDisk::new(), true).unwrap();
+    let volume = main_volume(&pool);
+    let (file, _) = volume.make(Inode::ROOT, b"many", NewInode::File, 0o600, OWNER).unwrap();
+    let write = |number: u64| volume.write(file, number * STEP_BYTES, &[number as u8; 100], volume::Privileges::Keep);
+    (0..EXTENTS).for_each(|number| write(number).unwrap());
+    volume.checkpoint().unwrap();
+    (0..EXTENTS).step_by(2).for_each(|number| volume.punch(file, number * STEP_BYTES, STEP_BYTES).unwrap());
+    let mut at = 0;
+    let mut found = 0;
+    while let Ok(data) = volume.seek(file, at, volume::Seek::Data) {
+        assert_eq!(data, (2 * found + 1) * STEP_BYTES);
+        at = volume.seek(file, data, volume::Seek::Hole).unwrap();
+        assert_eq!(at, data + 100);
+        found += 1;
+    }
+    assert_eq!(found, EXTENTS / 2);
+    assert_eq!(volume.attributes(file).unwrap().allocated_bytes, EXTENTS / 2 * 100);
+}
