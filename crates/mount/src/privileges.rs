@@ -51,3 +51,53 @@ fn is_in_group(process: u32, group: u32) -> bool {
     let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap_or_default();
     groups.split_whitespace().any(|number| number.parse() == Ok(group))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use block::{MemoryIndex, Store, StoreOptions};
+    use fuse::Caller;
+    use sim::SimDisk;
+    use std::sync::Arc;
+    use volume::{Creator, NewInode, Pool, PoolOptions, VolumeId};
+
+    const OWNER: Creator = Creator { uid: 0, gid: 5 };
+
+    fn volume() -> (Pool, Arc<Volume>) {
+        let store = Store::create(Arc::new(SimDisk::new()), Box::<MemoryIndex>::default(), StoreOptions::default());
+        let options = PoolOptions { background: false, ..PoolOptions::new(OWNER) };
+        let pool = Pool::open(Arc::new(store.unwrap()), options).unwrap();
+        let volume = pool.volume(VolumeId::FIRST).unwrap();
+        (pool, volume)
+    }
+
+    fn by(uid: u32, gid: u32) -> Request {
+        Request::new(Caller { uid, gid, pid: u32::MAX, ..Caller::default() })
+    }
+
+    /// What the bits are after a request that takes away.
+    fn left(permissions: u32, request: &Request, set: &SetAttr) -> u32 {
+        let (_pool, volume) = volume();
+        let (file, _) = volume.make(Inode::ROOT, b"file", NewInode::File, permissions, OWNER).unwrap();
+        let privileges = of_set_attr(&volume, request, file, set);
+        volume.set_attributes(file, &crate::convert::changes(set, privileges)).unwrap().permissions
+    }
+
+    /// Found by the model test against ext4: the kernel asks by a SETATTR that sets nothing, and believes the mode in the answer.
+    #[test]
+    fn a_request_that_sets_nothing_takes_set_id_bits_away() {
+        let nothing = SetAttr::default();
+        assert_eq!(left(0o4777, &by(1000, 1000), &nothing), 0o777);
+        assert_eq!(left(0o2755, &by(0, 0), &nothing), 0o755);
+        assert_eq!(left(0o2644, &by(1000, 1000), &nothing), 0o644);
+        assert_eq!(left(0o2644, &by(1000, OWNER.gid), &nothing), 0o2644);
+    }
+
+    #[test]
+    fn times_take_nothing_away_and_a_new_owner_does() {
+        let times = SetAttr { mtime: Some(fuse::SetTime::Now), ..SetAttr::default() };
+        assert_eq!(left(0o6755, &by(1000, 1000), &times), 0o6755);
+        let owner = SetAttr { uid: Some(7), ..SetAttr::default() };
+        assert_eq!(left(0o6755, &by(0, 0), &owner), 0o755);
+    }
+}
