@@ -43,6 +43,13 @@ impl VolumeFilesystem {
             _ => Ok(()),
         }
     }
+
+    /// Gives back what belonged to an inode without a name. Nobody waits for it who could be told of a failure.
+    fn reclaim(&self, inode: Inode) {
+        if let Err(error) = self.volume.reclaim(inode) {
+            tracing::error!(inode = inode.0, %error, "an inode without a name stays until the pool is opened again");
+        }
+    }
 }
 
 fn new_inode(mode: u32, rdev: u32) -> Result<NewInode<'static>, Errno> {
@@ -80,20 +87,14 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn forget(&self, node: u64, count: u64) {
-        if self.lookups.forget(Inode(node), count)
-            && let Err(error) = self.volume.reclaim(Inode(node))
-        {
-            tracing::error!(inode = node, %error, "an inode without a name stays until the pool is opened again");
+        if self.lookups.forget(Inode(node), count) {
+            self.reclaim(Inode(node));
         }
     }
 
     /// The kernel knows nothing any more.
     fn destroy(&self) {
-        for inode in self.lookups.take_orphans() {
-            if let Err(error) = self.volume.reclaim(inode) {
-                tracing::error!(inode = inode.0, %error, "an inode without a name stays until the pool is opened again");
-            }
-        }
+        self.lookups.take_orphans().into_iter().for_each(|inode| self.reclaim(inode));
     }
 
     fn getattr(&self, _: &Request, node: u64, _: Option<u64>) -> Result<CachedAttr, Errno> {

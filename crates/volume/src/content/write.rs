@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Volume {
-    /// Writes at an offset, making the file longer where needed. All of the bytes are written, or none.
+    /// Writes at an offset, making the file longer where needed. All of the bytes are written, or it fails; only a tree that cannot
+    /// be read leaves a part of them written.
     pub fn write(&self, inode: Inode, offset: u64, bytes: &[u8], privileges: Privileges) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= FILE_BYTES_MAX);
         let end = end.ok_or(Error::FileTooLarge)?;
