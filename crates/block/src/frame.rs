@@ -10,6 +10,7 @@ mod draft;
 mod fault;
 mod header;
 
+pub(crate) use codec::Codec;
 pub(crate) use draft::Draft;
 pub(crate) use fault::Fault;
 pub(crate) use header::{FrameHeader, Subject};

@@ -8,8 +8,11 @@
 
 mod get;
 mod index_flush;
+mod packed;
 mod put;
 mod records;
+
+pub use packed::PackedVisitor;
 
 use crate::layout::{self, Survey};
 use crate::log::Log;

@@ -16,7 +16,27 @@ pub(crate) enum Codec {
     Lz4,
 }
 
+const RAW: u8 = 0;
+const LZ4: u8 = 1;
+
 impl Codec {
+    /// The number that stands for it on disk and on the wire.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Raw => RAW,
+            Self::Lz4 => LZ4,
+        }
+    }
+
+    /// The codec with a number.
+    pub(crate) fn from_number(number: u8) -> Result<Self, Fault> {
+        match number {
+            RAW => Ok(Self::Raw),
+            LZ4 => Ok(Self::Lz4),
+            _ => Err(Fault::Unsupported("codec")),
+        }
+    }
+
     /// The body as it should be stored. Never longer than the body.
     pub(crate) fn compress(body: &[u8], compression: Compression) -> (Self, Cow<'_, [u8]>) {
         match compression {

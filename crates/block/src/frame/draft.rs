@@ -33,6 +33,11 @@ impl<'a> Draft<'a> {
         Self::new(subject, &record.links, &record.body, compression)
     }
 
+    /// A frame for a block that is packed already.
+    pub(crate) fn packed(header: FrameHeader, links: &'a [Name], stored: &'a [u8]) -> Self {
+        Self { header, links, body: Cow::Borrowed(stored) }
+    }
+
     fn new(subject: Subject, links: &'a [Name], body: &'a [u8], compression: Compression) -> Result<Self> {
         check_limits(links, body)?;
         let (codec, stored) = Codec::compress(body, compression);

@@ -15,9 +15,6 @@ const KIND_BLOCK: u8 = 1;
 const KIND_INTENT: u8 = 2;
 const KIND_ROOT: u8 = 3;
 
-const CODEC_RAW: u8 = 0;
-const CODEC_LZ4: u8 = 1;
-
 /// Bytes of a header that its checksum covers: all before it.
 pub(super) const CHECKED_BYTES: usize = FRAME_HEADER_BYTES - 4;
 
@@ -92,10 +89,7 @@ impl FrameHeader {
             magic: MAGIC,
             version: VERSION,
             kind,
-            codec: match self.codec {
-                Codec::Raw => CODEC_RAW,
-                Codec::Lz4 => CODEC_LZ4,
-            },
+            codec: self.codec.number(),
             flags: 0,
             payload_bytes: self.payload_bytes.into(),
             body_bytes: self.body_bytes.into(),
@@ -123,7 +117,7 @@ impl FrameHeader {
         }
         let header = Self {
             subject: decode_subject(raw.kind, &raw.subject)?,
-            codec: decode_codec(raw.codec)?,
+            codec: Codec::from_number(raw.codec)?,
             payload_bytes: raw.payload_bytes.get(),
             body_bytes: raw.body_bytes.get(),
             link_count: raw.link_count.get(),
@@ -145,7 +139,8 @@ impl FrameHeader {
         frame_bytes(self.payload_bytes)
     }
 
-    fn adds_up(&self) -> bool {
+    /// Whether lengths and numbers fit one another and are within the limits.
+    pub(crate) fn adds_up(&self) -> bool {
         let links_bytes = self.link_count as usize * Name::BYTES;
         let payload_bytes = self.payload_bytes as usize;
         let body_bytes = self.body_bytes as usize;
@@ -197,12 +192,4 @@ fn bytes_of<const BYTES: usize>(raw: &(impl IntoBytes + Immutable)) -> [u8; BYTE
     let mut bytes = [0; BYTES];
     bytes.copy_from_slice(raw.as_bytes());
     bytes
-}
-
-fn decode_codec(codec: u8) -> Result<Codec, Fault> {
-    match codec {
-        CODEC_RAW => Ok(Codec::Raw),
-        CODEC_LZ4 => Ok(Codec::Lz4),
-        _ => Err(Fault::Unsupported("codec")),
-    }
 }

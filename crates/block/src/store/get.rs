@@ -14,7 +14,7 @@ impl Store {
     }
 
     /// Recent blocks first: a block moves from there to the index, never back.
-    fn locate(&self, name: &Name) -> Result<Option<Location>> {
+    pub(super) fn locate(&self, name: &Name) -> Result<Option<Location>> {
         match self.recent.get(name) {
             Some(entry) => Ok(Some(entry.location)),
             None => self.index.get(name),
@@ -40,7 +40,7 @@ fn corrupt(fault: Fault) -> Error {
 }
 
 /// Says which block is damaged and where it lies.
-fn name_block(error: Error, name: &Name, location: Location) -> Error {
+pub(super) fn name_block(error: Error, name: &Name, location: Location) -> Error {
     let Error::Corrupt { what } = error else { return error };
     let (segment, offset) = (location.position.segment(), location.position.offset());
     Error::Corrupt { what: format!("block {name} in segment {segment} at {offset}: {what}") }

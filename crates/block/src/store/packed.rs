@@ -1,0 +1,55 @@
+//! Blocks in the form in which they are stored, on their way to or from another store.
+
+use super::Store;
+use super::get::name_block;
+use crate::frame::{Draft, Subject};
+use crate::recovery::entry;
+use crate::{Blocks, Error, Location, Name, PackedBlock, Result};
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+
+/// What [`Store::read_packed`] shows blocks to.
+pub type PackedVisitor<'a> = dyn FnMut(PackedBlock) -> Result<ControlFlow<()>> + 'a;
+
+impl Store {
+    /// Shows blocks in the order in which they lie in the log, compared with their checksums but not with their names. Ends
+    /// when `visit` breaks off. [`Error::Missing`], before any is shown, if one is not there.
+    pub fn read_packed(&self, names: &[Name], visit: &mut PackedVisitor<'_>) -> Result<()> {
+        let locate = |name: &Name| Ok((self.locate(name)?.ok_or(Error::Missing { name: *name })?, *name));
+        let mut places = names.iter().map(locate).collect::<Result<Vec<_>>>()?;
+        places.sort_unstable_by_key(|(location, _)| location.position);
+        for (location, name) in places {
+            let block = self.read_packed_at(name, location).map_err(|error| name_block(error, &name, location))?;
+            if visit(block)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a block that another store sent, if it matches its name; true if it was not there before. Durable after the next
+    /// sync. What it links to must be there.
+    pub fn put_packed(&self, block: &PackedBlock) -> Result<bool> {
+        block.unpack()?;
+        let name = block.name();
+        if self.contains(&name)? {
+            return Ok(false);
+        }
+        let (header, links, stored) = block.parts();
+        let draft = Draft::packed(header, links, stored);
+        let written = |position| self.recent.insert(name, entry(position, draft.header()));
+        let (_, head) = self.log.append(&draft, written)?;
+        self.keep_index_close(head)?;
+        Ok(true)
+    }
+
+    fn read_packed_at(&self, name: Name, location: Location) -> Result<PackedBlock> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let (header, payload) = self.segments.read(location)?;
+        if header.subject != Subject::Block(name) {
+            return Err(Error::Corrupt { what: "another frame is there".to_owned() });
+        }
+        header.verify(&payload).map_err(|fault| Error::Corrupt { what: fault.to_string() })?;
+        Ok(PackedBlock::found(name, header, payload))
+    }
+}
