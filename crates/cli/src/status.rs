@@ -1,6 +1,7 @@
 //! What `pantala status` shows, as the node tells it. The field names are those of `--json`.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +39,11 @@ pub(crate) struct MountStatus {
 pub(crate) struct VolumeStatus {
     pub(crate) id: u64,
     pub(crate) name: String,
+    /// Tells it from every other volume, in hexadecimal; its replicas have the same.
+    pub(crate) identity: String,
+    pub(crate) role: Role,
+    /// What was set, by key.
+    pub(crate) settings: BTreeMap<String, String>,
     pub(crate) mountpoint: Option<PathBuf>,
     pub(crate) inodes: u64,
     /// Bytes of all content, before compression.
@@ -47,6 +53,14 @@ pub(crate) struct VolumeStatus {
     /// The last checkpoint's root hash, in hexadecimal.
     pub(crate) root: Option<String>,
     pub(crate) checkpoint_age_seconds: u64,
+}
+
+/// Who changes a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Role {
+    Primary,
+    Replica,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -3,12 +3,12 @@
 //! It is a tree of its own, with a root record in stream 0. It changes rarely, so each change makes a new root at once and needs
 //! no journal.
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::journal::Counters;
 use crate::limits::VOLUME_NAME_BYTES_MAX;
 use crate::root::Root;
-use crate::{Error, Result, Timestamp, record};
-use block::{Blocks, Store};
+use crate::{Error, Result, Settings, Timestamp, record};
+use block::{Blocks, Store, StoreId};
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Bound;
@@ -30,21 +30,48 @@ impl fmt::Display for VolumeId {
     }
 }
 
+/// Tells a volume from every other, in whichever pool: its replicas have the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VolumeIdentity(pub [u8; 16]);
+
+impl fmt::Display for VolumeIdentity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// Who changes a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Whoever mounts it.
+    Primary,
+    /// Mirroring alone: it follows a volume elsewhere.
+    Replica,
+}
+
 /// What the catalog has of a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeInfo {
     /// Its number.
     pub id: VolumeId,
+    /// Which volume it is, or is a replica of.
+    pub identity: VolumeIdentity,
     /// Its name.
     pub name: String,
     /// When it was made.
     pub created: Timestamp,
+    /// Who changes it.
+    pub role: Role,
+    /// What the user has set.
+    pub settings: Settings,
 }
 
 /// The log's stream of catalog roots.
 const STREAM: u64 = 0;
 
-const ENTRY_VERSION: u8 = 1;
+/// Versions of an entry. The first had neither identity nor role nor settings.
+const ENTRY_VERSION: u8 = 2;
+const ENTRY_VERSION_PLAIN: u8 = 1;
 
 /// First byte of a key.
 mod subject {
@@ -76,7 +103,8 @@ impl Catalog {
     pub(crate) fn volumes(&self) -> Result<Vec<VolumeInfo>> {
         let (from, to) = (volume_key(VolumeId(0)), [subject::VOLUME + 1]);
         let entries = self.tree.range(&from, Bound::Excluded(&to))?;
-        entries.map(|entry| entry.map_err(Error::from).and_then(|(key, value, _)| parse_entry(&key, &value))).collect()
+        let parse = |(key, value, _): (Bytes, Bytes, _)| parse_entry(&key, &value, self.store.id());
+        entries.map(|entry| entry.map_err(Error::from).and_then(parse)).collect()
     }
 
     /// The number that the next volume gets.
@@ -135,23 +163,72 @@ fn volume_key(volume: VolumeId) -> Bytes {
 fn put(volume: &VolumeInfo) -> Edit {
     let mut value = vec![ENTRY_VERSION];
     record::put_timestamp(&mut value, volume.created);
-    value.put_u16(volume.name.len() as u16);
-    value.extend_from_slice(volume.name.as_bytes());
+    put_text(&mut value, &volume.name);
+    value.extend_from_slice(&volume.identity.0);
+    value.put_u8(match volume.role {
+        Role::Primary => 0,
+        Role::Replica => 1,
+    });
+    value.put_u16(volume.settings.iter().len() as u16);
+    for (key, setting) in volume.settings.iter() {
+        put_text(&mut value, key);
+        put_text(&mut value, setting);
+    }
     Edit::Put { key: volume_key(volume.id), value: value.into(), link: None }
 }
 
-fn parse_entry(key: &[u8], value: &[u8]) -> Result<VolumeInfo> {
-    let parse = |key: &[u8], value: &[u8]| {
-        let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).ok_or(Malformed::Bytes)?;
-        record::whole(value, |reader: &mut Reader<'_>| {
-            reader.version(ENTRY_VERSION)?;
-            let created = record::timestamp(reader)?;
-            let length = reader.u16()? as usize;
-            let name = String::from_utf8(reader.bytes(length)?.to_vec()).map_err(|_| Malformed::Bytes)?;
-            Ok(VolumeInfo { id: VolumeId(id), name, created })
-        })
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.put_u16(text.len() as u16);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn text(reader: &mut Reader<'_>) -> Parsed<String> {
+    let length = reader.u16()? as usize;
+    String::from_utf8(reader.bytes(length)?.to_vec()).map_err(|_| Malformed::Bytes)
+}
+
+fn parse_entry(key: &[u8], value: &[u8], store: StoreId) -> Result<VolumeInfo> {
+    let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).ok_or(Malformed::Bytes);
+    let info = id.and_then(|id| record::whole(value, |reader| entry(VolumeId(id), reader, store)));
+    info.map_err(|malformed| malformed.in_volume("the catalog's entry of a volume"))
+}
+
+fn entry(id: VolumeId, reader: &mut Reader<'_>, store: StoreId) -> Parsed<VolumeInfo> {
+    let version = reader.u8()?;
+    if version > ENTRY_VERSION {
+        return Err(Malformed::Newer);
+    }
+    let (created, name) = (record::timestamp(reader)?, text(reader)?);
+    let mut info = VolumeInfo {
+        id,
+        identity: plain_identity(id, store),
+        name,
+        created,
+        role: Role::Primary,
+        settings: Settings::default(),
     };
-    parse(key, value).map_err(|malformed| malformed.in_volume("the catalog's entry of a volume"))
+    if version == ENTRY_VERSION_PLAIN {
+        return Ok(info);
+    }
+    info.identity = VolumeIdentity(reader.bytes(16)?.try_into().map_err(|_| Malformed::Bytes)?);
+    info.role = match reader.u8()? {
+        0 => Role::Primary,
+        1 => Role::Replica,
+        _ => return Err(Malformed::Bytes),
+    };
+    for _ in 0..reader.u16()? {
+        info.settings.insert_kept(text(reader)?, text(reader)?);
+    }
+    Ok(info)
+}
+
+/// The identity of a volume from before there were any: it follows from the store and the number, so it is always the same.
+fn plain_identity(id: VolumeId, store: StoreId) -> VolumeIdentity {
+    let mut identity = *store.as_bytes();
+    for (byte, number) in identity.iter_mut().zip(id.0.to_le_bytes()) {
+        *byte ^= number;
+    }
+    VolumeIdentity(identity)
 }
 
 /// Says what is wrong with a name for a volume.
@@ -165,5 +242,43 @@ pub(crate) fn check_name(name: &str) -> std::result::Result<(), &'static str> {
         Err("it must begin with a letter or a digit")
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: StoreId = StoreId::from_bytes([9; 16]);
+
+    #[test]
+    fn an_entry_comes_back_as_it_was() {
+        let mut settings = Settings::default();
+        settings.set("note", "one").unwrap();
+        let created = Timestamp { seconds: 5, nanoseconds: 6 };
+        let (id, identity, role) = (VolumeId(7), VolumeIdentity([3; 16]), Role::Replica);
+        let info = VolumeInfo { id, identity, name: "photos".into(), created, role, settings };
+        let Edit::Put { key, value, .. } = put(&info) else { panic!("an entry is put") };
+        assert_eq!(parse_entry(&key, &value, STORE).unwrap(), info);
+        for length in 0..value.len() {
+            assert!(parse_entry(&key, &value[..length], STORE).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_version_1_stays_readable_and_has_an_identity_that_stays() {
+        let mut value = vec![1];
+        record::put_timestamp(&mut value, Timestamp { seconds: 5, nanoseconds: 6 });
+        put_text(&mut value, "main");
+        let parse = |id| parse_entry(&volume_key(VolumeId(id)), &value, STORE).unwrap();
+        assert_eq!((parse(1).name.as_str(), parse(1).role), ("main", Role::Primary));
+        assert_eq!(parse(1).identity, parse(1).identity);
+        assert_ne!(parse(1).identity, parse(2).identity);
+    }
+
+    #[test]
+    fn an_entry_of_a_newer_version_is_named_as_such() {
+        let parsed = parse_entry(&volume_key(VolumeId(1)), &[3, 0, 0], STORE);
+        assert!(matches!(parsed, Err(Error::Newer { .. })));
     }
 }

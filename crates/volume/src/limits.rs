@@ -45,6 +45,12 @@ pub const NAME_HASH_MIN: u64 = 16;
 /// Names of volumes, in bytes.
 pub const VOLUME_NAME_BYTES_MAX: usize = 200;
 
+/// Key of a volume's setting, in bytes.
+pub(crate) const SETTING_KEY_BYTES_MAX: usize = 64;
+
+/// Value of a volume's setting, in bytes: an entry of the catalog holds all of them.
+pub(crate) const SETTING_VALUE_BYTES_MAX: usize = 500;
+
 /// File data in memory that no block holds yet, over all volumes of a pool, in bytes. Writers wait beyond it.
 pub(crate) const DIRTY_BYTES_MAX: u64 = 64 << 20;
 

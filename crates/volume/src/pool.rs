@@ -1,6 +1,6 @@
 //! A pool: the volumes of a store.
 
-use crate::catalog::{self, Catalog, VolumeId, VolumeInfo};
+use crate::catalog::{self, Catalog, Role, VolumeId, VolumeIdentity, VolumeInfo};
 use crate::change::Change;
 use crate::data_cache::DataCache;
 use crate::environment::{Environment, SystemEnvironment};
@@ -9,9 +9,10 @@ use crate::journal::Counters;
 use crate::limits::NODE_CACHE_BYTES;
 use crate::maintenance;
 use crate::root::Root;
+use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
-use crate::{Attributes, Creator, Error, Inode, Kind, Volume, recovery};
+use crate::{Attributes, Creator, Error, Inode, Kind, Settings, Volume, recovery};
 use block::{Blocks, Position, Store};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -74,6 +75,9 @@ pub enum PoolError {
         /// Its name.
         name: String,
     },
+    /// A setting was refused.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The system gave no thread.
     #[error("cannot start a thread: {0}")]
     Thread(Arc<std::io::Error>),
@@ -151,7 +155,14 @@ impl Pool {
         let mut catalog = self.catalog.lock();
         check_free(&catalog, name)?;
         let now = self.shared.environment.now();
-        let info = VolumeInfo { id: catalog.next_volume()?, name: name.into(), created: now };
+        let info = VolumeInfo {
+            id: catalog.next_volume()?,
+            identity: self.new_identity(),
+            name: name.into(),
+            created: now,
+            role: Role::Primary,
+            settings: Settings::default(),
+        };
         let volume = self.empty_volume(info.id, owner)?;
         catalog.add(&info, now)?;
         self.volumes.write().insert(info.id, Arc::new(volume));
@@ -168,7 +179,7 @@ impl Pool {
             hash_seed: self.shared.environment.random(),
             taken: now,
         };
-        let volume = Volume::at(id, &root, self.shared.clone());
+        let volume = Volume::at(id, &root, Settings::default(), self.shared.clone());
         let top = Attributes {
             kind: Kind::Directory,
             permissions: 0o755,
@@ -187,6 +198,27 @@ impl Pool {
         volume.layers.overlay.change(Inode::ROOT, Change::Attributes(top.into()));
         volume.checkpoint()?;
         Ok(volume)
+    }
+
+    fn new_identity(&self) -> VolumeIdentity {
+        let mut identity = [0; 16];
+        let chance = || self.shared.environment.random().to_le_bytes();
+        identity.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&chance()));
+        VolumeIdentity(identity)
+    }
+
+    /// Changes settings of a volume, all of them or none.
+    pub fn set_volume(&self, name: &str, changes: &[(String, String)]) -> Result<VolumeInfo, PoolError> {
+        let mut catalog = self.catalog.lock();
+        let mut info = find(&catalog, name)?;
+        for (key, value) in changes {
+            info.settings.set(key, value)?;
+        }
+        catalog.update(&info, self.shared.environment.now())?;
+        if let Some(volume) = self.volume(info.id) {
+            volume.settings.store(Arc::new(info.settings.clone()));
+        }
+        Ok(info)
     }
 
     /// Gives a volume another name.

@@ -17,8 +17,8 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<BTre
     for info in infos {
         let root = last_root(shared, info.id)?;
         from = Some(from.map_or(root.replay_from, |from| from.min(root.replay_from)));
-        let replay =
-            Replay { sequence: root.sequence, group: None, volume: Volume::at(info.id, &root, shared.clone()) };
+        let volume = Volume::at(info.id, &root, info.settings.clone(), shared.clone());
+        let replay = Replay { sequence: root.sequence, group: None, volume };
         replays.insert(info.id, replay);
     }
     if let Some(from) = from {

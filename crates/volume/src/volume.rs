@@ -11,7 +11,8 @@ use crate::limits::{
 };
 use crate::root::Root;
 use crate::shared::Shared;
-use crate::{Attributes, Error, Inode, Kind, Result, Timestamp};
+use crate::{Attributes, Error, Inode, Kind, Result, Settings, Timestamp};
+use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use tree::Tree;
 /// A file system.
 pub struct Volume {
     pub(crate) id: VolumeId,
+    pub(crate) settings: ArcSwap<Settings>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) layers: Layers,
     pub(crate) locks: InodeLocks,
@@ -84,10 +86,11 @@ impl Counts {
 
 impl Volume {
     /// The volume at a root, without what the journal has behind it.
-    pub(crate) fn at(id: VolumeId, root: &Root, shared: Arc<Shared>) -> Self {
+    pub(crate) fn at(id: VolumeId, root: &Root, settings: Settings, shared: Arc<Shared>) -> Self {
         let tree = Tree::new(shared.nodes.clone(), root.tree);
         Self {
             id,
+            settings: ArcSwap::from_pointee(settings),
             layers: Layers::new(tree),
             locks: InodeLocks::new(),
             gate: RwLock::new(()),
@@ -105,6 +108,11 @@ impl Volume {
     /// Which volume of the pool it is.
     pub fn id(&self) -> VolumeId {
         self.id
+    }
+
+    /// What the user has set.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
     }
 
     /// Lets an operation in that changes something. Waits while there is no room for more changes in memory.

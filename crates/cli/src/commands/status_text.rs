@@ -3,6 +3,7 @@
 use super::table;
 use crate::output::{self, Tone, toned};
 use crate::status::{Health, SpaceStatus, Status, VolumeStatus};
+use volume::{SETTINGS, Setting};
 
 /// Digits of a root hash that tell one from another; `--json` has them all.
 const ROOT_DIGITS: usize = 16;
@@ -27,6 +28,17 @@ pub(super) fn status(status: &Status) -> String {
 pub(super) fn volumes(volumes: &[VolumeStatus]) -> String {
     let heads = ["VOLUME", "MOUNTED AT", "INODES", "LOGICAL", "DIRTY", "CHECKPOINT", "ROOT"];
     table::table(&heads, &[2, 3, 4], volumes.iter().map(volume))
+}
+
+/// One volume, with all that can be set.
+pub(super) fn volume_with_settings(volume: &VolumeStatus) -> String {
+    let heads = ["SETTING", "VALUE", "DEFAULT", "WHAT IT DOES"];
+    let shown = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let row = |setting: &Setting| {
+        let value = volume.settings.get(setting.key).map_or(setting.default, String::as_str);
+        vec![setting.key.to_owned(), shown(value), shown(setting.default), setting.about.to_owned()]
+    };
+    format!("{}\n{}", volumes(std::slice::from_ref(volume)), table::table(&heads, &[], SETTINGS.iter().map(row)))
 }
 
 fn volume(volume: &VolumeStatus) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! `pantala volume ...`.
 
 use super::status_text;
-use crate::arguments::{StoreArgument, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename};
+use crate::arguments::{
+    StoreArgument, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename, VolumeSet, VolumeShow,
+};
 use crate::control::{Client, Request};
 use crate::{defaults, output};
 use anyhow::{Context, Result, bail};
@@ -13,6 +15,8 @@ pub(super) fn run(command: VolumeCommand) -> Result<()> {
         VolumeCommand::List(arguments) => list(arguments),
         VolumeCommand::Delete(arguments) => delete(arguments),
         VolumeCommand::Rename(arguments) => rename(arguments),
+        VolumeCommand::Set(arguments) => set(arguments),
+        VolumeCommand::Show(arguments) => show(arguments),
     }
 }
 
@@ -55,6 +59,24 @@ fn confirm(name: &str) -> Result<bool> {
 fn rename(arguments: VolumeRename) -> Result<()> {
     let VolumeRename { store, name, new_name } = arguments;
     order(store, &Request::RenameVolume { name, new_name })
+}
+
+fn set(arguments: VolumeSet) -> Result<()> {
+    let VolumeSet { store, name, settings } = arguments;
+    order(store, &Request::SetVolume { name, settings })
+}
+
+fn show(arguments: VolumeShow) -> Result<()> {
+    let VolumeShow { store, name, json } = arguments;
+    let volumes = connect(store)?.status()?.volumes;
+    let Some(volume) = volumes.iter().find(|volume| volume.name == name) else {
+        bail!("there is no volume {name}; `pantala volume list` shows all");
+    };
+    let text = match json {
+        true => serde_json::to_string_pretty(volume).context("cannot print the volume")? + "\n",
+        false => status_text::volume_with_settings(volume),
+    };
+    Ok(output::print(&text)?)
 }
 
 fn order(store: StoreArgument, request: &Request) -> Result<()> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Goes up whenever a request or a response changes its meaning.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What a command asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub(crate) enum Request {
     RenameVolume {
         name: String,
         new_name: String,
+    },
+    SetVolume {
+        name: String,
+        settings: Vec<(String, String)>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! What the node tells about itself.
 
 use super::Node;
-use crate::status::{Health, MountStatus, NodeStatus, SpaceStatus, Status, VolumeStatus};
+use crate::status::{Health, MountStatus, NodeStatus, Role, SpaceStatus, Status, VolumeStatus};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use volume::{Timestamp, VolumeId, VolumeInfo};
 
@@ -61,6 +61,12 @@ impl Node {
         Some(VolumeStatus {
             id: info.id.0,
             name: info.name.clone(),
+            identity: info.identity.to_string(),
+            role: match info.role {
+                volume::Role::Primary => Role::Primary,
+                volume::Role::Replica => Role::Replica,
+            },
+            settings: info.settings.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             mountpoint: self.mounts.mountpoint(info.id),
             inodes: status.inodes,
             logical_bytes: status.logical_bytes,

@@ -90,6 +90,7 @@ impl Node {
             Request::Down { force: true } => self.take_down_by_force().map(|()| vec!["the pool is down".to_owned()]),
             Request::CreateVolume { name, mount } => self.create_volume(&name, mount.as_deref()),
             Request::DeleteVolume { name } => self.delete_volume(&name),
+            Request::SetVolume { name, settings } => self.set_volume(&name, &settings),
             Request::RenameVolume { name, new_name } => self.rename_volume(&name, &new_name),
         };
         let is_end = is_force || is_down && done.is_ok();

@@ -67,6 +67,17 @@ impl Node {
         Ok(vec![format!("{name} is now {new_name}, mounted at {place}")])
     }
 
+    /// Changes settings of a volume.
+    pub(super) fn set_volume(&self, name: &str, settings: &[(String, String)]) -> Result<Vec<String>> {
+        let _operation = self.operation.lock();
+        let info = self.pool.set_volume(name, settings).with_context(|| format!("cannot set {name}"))?;
+        let line = |key: &str| match info.settings.get(key) {
+            "" => format!("{key} of {name} is not set"),
+            value => format!("{key} of {name} is {value}"),
+        };
+        Ok(settings.iter().map(|(key, _)| line(key)).collect())
+    }
+
     fn rename_in_catalog(&self, name: &str, new_name: &str) -> Result<()> {
         let renamed = self.pool.rename_volume(name, new_name);
         renamed.map(drop).with_context(|| format!("cannot rename {name} to {new_name}"))

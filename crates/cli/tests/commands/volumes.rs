@@ -97,3 +97,23 @@ fn what_cannot_be_done_with_volumes_changes_nothing() {
     }
     assert!(mountpoint(&pool, "second").ends_with("second"));
 }
+
+#[test]
+fn settings_stay_and_bad_ones_are_refused_as_a_whole() {
+    let pool = Pool::up();
+    let note = |pool: &Pool| {
+        let shown: Value = serde_json::from_str(&pool.run(&["volume", "show", "main", "--json"]).succeeded()).unwrap();
+        assert_eq!(shown["role"], "primary");
+        (shown["identity"].clone(), shown["settings"]["note"].clone())
+    };
+    pool.run(&["volume", "set", "main", "note=our pictures"]).succeeded();
+    let (identity, text) = note(&pool);
+    assert_eq!(text, "our pictures");
+    pool.run(&["volume", "set", "main", "note=other", "colour=red"]).failed_saying(&["no setting colour", "note"]);
+    pool.run(&["volume", "show", "photos"]).failed_saying(&["no volume photos", "pantala volume list"]);
+    pool.run(&["down"]).succeeded();
+    pool.run(&["up"]).succeeded();
+    assert_eq!(note(&pool), (identity, "our pictures".into()));
+    pool.run(&["volume", "set", "main", "note="]).succeeded();
+    assert_eq!(note(&pool).1, Value::Null);
+}
