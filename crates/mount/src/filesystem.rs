@@ -5,12 +5,12 @@ use crate::listing::list;
 use crate::lookups::Lookups;
 use crate::{privileges, xattr_name};
 use fuse::{
-    CachedAttr, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, NameBuffer, OpenFlags, Opened,
-    OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx, StatxMask,
-    StatxRequest, ValueBuffer, WriteOptions,
+    CachedAttr, CopyPoint, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, NameBuffer, OpenFlags,
+    Opened, OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx,
+    StatxMask, StatxRequest, ValueBuffer, WriteOptions,
 };
 use std::sync::Arc;
-use volume::{Attributes, Creator, Error, Inode, NewInode, RenameMode, Seek, Volume, XattrMode};
+use volume::{Attributes, Creator, Error, FilePoint, Inode, NewInode, Privileges, RenameMode, Seek, Volume, XattrMode};
 
 /// A volume as the kernel sees it.
 pub(crate) struct VolumeFilesystem {
@@ -30,8 +30,7 @@ impl VolumeFilesystem {
     }
 
     fn make(&self, request: &Request, parent: u64, name: &[u8], new: NewInode<'_>, mode: u32) -> Result<Entry, Errno> {
-        let creator = Creator { uid: request.uid(), gid: request.gid() };
-        let made = self.volume.make(Inode(parent), name, new, mode & 0o7777, creator);
+        let made = self.volume.make(Inode(parent), name, new, mode & 0o7777, creator(request));
         let (inode, attributes) = made.map_err(errno)?;
         Ok(self.named(inode, &attributes))
     }
@@ -52,6 +51,10 @@ impl VolumeFilesystem {
     }
 }
 
+fn creator(request: &Request) -> Creator {
+    Creator { uid: request.uid(), gid: request.gid() }
+}
+
 fn new_inode(mode: u32, rdev: u32) -> Result<NewInode<'static>, Errno> {
     match mode & libc::S_IFMT {
         libc::S_IFREG | 0 => Ok(NewInode::File),
@@ -69,7 +72,7 @@ fn just_made() -> Opened {
 }
 
 fn rename_mode(flags: RenameFlags) -> Result<RenameMode, Errno> {
-    match flags {
+    match flags.without(RenameFlags::WHITEOUT) {
         flags if flags == RenameFlags::default() => Ok(RenameMode::Replace),
         RenameFlags::NO_REPLACE => Ok(RenameMode::NoReplace),
         RenameFlags::EXCHANGE => Ok(RenameMode::Exchange),
@@ -141,7 +144,7 @@ impl Filesystem for VolumeFilesystem {
 
     fn rename(
         &self,
-        _: &Request,
+        request: &Request,
         parent: u64,
         name: &[u8],
         new_parent: u64,
@@ -149,7 +152,12 @@ impl Filesystem for VolumeFilesystem {
         flags: RenameFlags,
     ) -> Result<(), Errno> {
         let (from, to) = ((Inode(parent), name), (Inode(new_parent), new_name));
-        self.orphaned(self.volume.rename(from, to, rename_mode(flags)?).map_err(errno)?)
+        let mode = rename_mode(flags)?;
+        let replaced = match flags.contains(RenameFlags::WHITEOUT) {
+            true => self.volume.rename_with_whiteout(from, to, mode, creator(request)),
+            false => self.volume.rename(from, to, mode),
+        };
+        self.orphaned(replaced.map_err(errno)?)
     }
 
     fn link(&self, _: &Request, node: u64, new_parent: u64, new_name: &[u8]) -> Result<Entry, Errno> {
@@ -180,8 +188,7 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn tmpfile(&self, request: &Request, parent: u64, mode: u32, _: OpenFlags) -> Result<(Entry, Opened), Errno> {
-        let creator = Creator { uid: request.uid(), gid: request.gid() };
-        let made = self.volume.make_unnamed(Inode(parent), mode & 0o7777, creator);
+        let made = self.volume.make_unnamed(Inode(parent), mode & 0o7777, creator(request));
         let (inode, attributes) = made.map_err(errno)?;
         let entry = self.named(inode, &attributes);
         self.orphaned(Some(inode))?;
@@ -334,5 +341,31 @@ impl Filesystem for VolumeFilesystem {
             fuse::Seek::Hole => Seek::Hole,
         };
         self.volume.seek(Inode(node), offset, what).map_err(errno)
+    }
+
+    /// By reference, however long: in steps, each of which is whole. A failure behind the first one makes the copy a short one.
+    fn copy_file_range(
+        &self,
+        request: &Request,
+        from: CopyPoint,
+        to: CopyPoint,
+        length: u64,
+        flags: u64,
+    ) -> Result<u64, Errno> {
+        if flags != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let point = |point: CopyPoint, done| FilePoint { inode: Inode(point.node), offset: point.offset + done };
+        let mut done = 0;
+        while done < length && !(done > 0 && request.interrupted()) {
+            let step = self.volume.clone_range(point(from, done), point(to, done), length - done, Privileges::Keep);
+            match step {
+                Ok(0) => break,
+                Ok(bytes) => done += bytes,
+                Err(error) if done == 0 => return Err(errno(error)),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
     }
 }

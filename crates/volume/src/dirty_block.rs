@@ -90,6 +90,13 @@ impl DirtyBlock {
         None
     }
 
+    /// No write changes it in place any more. Gives the name of the block that has its bytes already.
+    pub(crate) fn seal(&self) -> Option<Name> {
+        let mut content = self.content.lock();
+        content.seal();
+        content_name(&content)
+    }
+
     /// Makes it a block of the store.
     pub(crate) fn store(&self, blocks: &dyn Blocks) -> Result<Name> {
         let _storing = self.storing.lock();

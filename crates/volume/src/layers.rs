@@ -144,6 +144,23 @@ impl Layers {
         Ok(extents)
     }
 
+    /// The first of the extents that overlap the bytes from `from` up to `to`, and up to where they are all that there are: at
+    /// least one byte behind `from`.
+    pub(crate) fn first_extents(&self, inode: Inode, from: u64, to: u64) -> Result<(BTreeMap<u64, Extent>, u64)> {
+        let mut extents = BTreeMap::new();
+        let mut next = from - from % CHUNK_BYTES;
+        loop {
+            let (mut some, behind) = self.some_extents(inode, next, to)?;
+            extents.append(&mut some);
+            let Some(behind) = behind else { return Ok((extents, to)) };
+            if behind > from {
+                let last_end = extents.last_key_value().map_or(0, |(offset, last)| offset + last.length as u64);
+                return Ok((extents, behind.max(last_end).min(to)));
+            }
+            next = behind;
+        }
+    }
+
     /// Some of the extents that start at `from` or behind it and before `to`, and where the others start, if there are more. What
     /// it costs depends on how many extents there are, not on how far apart they are.
     pub(crate) fn some_extents(

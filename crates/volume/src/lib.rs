@@ -66,7 +66,7 @@ mod xattrs;
 
 pub use attributes::{AttributeChanges, Privileges, TimeChange};
 pub use catalog::{Role, VolumeId, VolumeIdentity, VolumeInfo};
-pub use content::Seek;
+pub use content::{FilePoint, Seek};
 pub use directory::DirectoryEntry;
 pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, Result};

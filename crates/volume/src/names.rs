@@ -90,18 +90,31 @@ impl Volume {
         if self.dentry(directory, name)?.is_some() {
             return Err(Error::Exists);
         }
+        let (inode, attributes) = self.new_inode(directory, &parent, new, permissions, creator)?;
+        if attributes.is_directory() {
+            parent.links += 1;
+        }
+        self.add_dentry(directory, &mut parent, name, inode, attributes.kind);
+        Ok((inode, attributes))
+    }
+
+    /// Makes an inode that no name leads to yet. The caller holds the gate and its directory's lock, and names it.
+    pub(crate) fn new_inode(
+        &self,
+        directory: Inode,
+        parent: &Attributes,
+        new: NewInode<'_>,
+        permissions: u32,
+        creator: Creator,
+    ) -> Result<(Inode, Attributes)> {
         let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
-        let attributes = self.new_attributes(directory, &parent, &new, permissions, creator);
+        let attributes = self.new_attributes(directory, parent, &new, permissions, creator);
         self.layers.overlay.make(inode);
         if let NewInode::Symlink(target) = new {
             self.counts.allocation_changed(0, attributes.allocated_bytes);
             self.layers.overlay.change(inode, Change::Inline(Some(Bytes::copy_from_slice(target))));
         }
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
-        if attributes.is_directory() {
-            parent.links += 1;
-        }
-        self.add_dentry(directory, &mut parent, name, inode, attributes.kind);
         Ok((inode, attributes))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Dentry};
 use crate::names::check_name;
-use crate::{Attributes, Error, Inode, Kind, Result, Volume};
+use crate::{Attributes, Creator, Error, Inode, Kind, NewInode, Result, Volume};
 
 /// What happens to what has the new name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,31 @@ struct Place<'a> {
 impl Volume {
     /// Renames. Gives the inode that was replaced, if that was its last name: the caller reclaims it when nobody has it open.
     pub fn rename(&self, from: (Inode, &[u8]), to: (Inode, &[u8]), mode: RenameMode) -> Result<Option<Inode>> {
+        self.rename_leaving(from, to, mode, None)
+    }
+
+    /// Renames, and leaves a whiteout at the old name (`RENAME_WHITEOUT`): a character device 0:0, which hides what a lower layer
+    /// of an overlayfs(5) has under that name.
+    pub fn rename_with_whiteout(
+        &self,
+        from: (Inode, &[u8]),
+        to: (Inode, &[u8]),
+        mode: RenameMode,
+        creator: Creator,
+    ) -> Result<Option<Inode>> {
+        match mode {
+            RenameMode::Exchange => Err(Error::Invalid("an exchange leaves no name for a whiteout")),
+            RenameMode::Replace | RenameMode::NoReplace => self.rename_leaving(from, to, mode, Some(creator)),
+        }
+    }
+
+    fn rename_leaving(
+        &self,
+        from: (Inode, &[u8]),
+        to: (Inode, &[u8]),
+        mode: RenameMode,
+        whiteout: Option<Creator>,
+    ) -> Result<Option<Inode>> {
         let from = Place { directory: from.0, name: from.1 };
         let to = Place { directory: to.0, name: to.1 };
         for place in [&from, &to] {
@@ -43,7 +68,7 @@ impl Volume {
             let is_unchanged = self.dentry(from.directory, from.name)? == Some(source)
                 && self.dentry(to.directory, to.name)? == target;
             if is_unchanged {
-                return self.rename_locked(&from, source, &to, target, mode);
+                return self.rename_locked(&from, source, &to, target, mode, whiteout);
             }
         }
     }
@@ -55,6 +80,7 @@ impl Volume {
         to: &Place<'_>,
         target: Option<Dentry>,
         mode: RenameMode,
+        whiteout: Option<Creator>,
     ) -> Result<Option<Inode>> {
         self.living_directory(to.directory)?;
         self.check_not_below(source, from.directory, to.directory)?;
@@ -67,7 +93,7 @@ impl Volume {
                 Ok(None)
             }
             (_, Some(target)) if target.inode == source.inode => Ok(None),
-            (_, target) => self.replace(from, source, to, target),
+            (_, target) => self.replace(from, source, to, target, whiteout),
         }
     }
 
@@ -93,6 +119,7 @@ impl Volume {
         source: Dentry,
         to: &Place<'_>,
         target: Option<Dentry>,
+        whiteout: Option<Creator>,
     ) -> Result<Option<Inode>> {
         let moved = self.existing(Inode(source.inode))?;
         let mut parent = self.directory(from.directory)?;
@@ -101,7 +128,10 @@ impl Volume {
             check_replaceable(&moved, &replaced)?;
         }
         parent.links = parent.links.saturating_sub(moved.is_directory() as u32);
-        self.remove_dentry(from.directory, &mut parent, from.name);
+        match whiteout {
+            None => self.remove_dentry(from.directory, &mut parent, from.name),
+            Some(creator) => self.leave_whiteout(from, &mut parent, creator)?,
+        }
         let mut parent = self.directory(to.directory)?;
         let mut orphan = None;
         if let Some(target) = target {
@@ -114,6 +144,14 @@ impl Volume {
         self.add_dentry(to.directory, &mut parent, to.name, Inode(source.inode), source.kind);
         self.moved(Inode(source.inode), moved, to.directory);
         Ok(orphan)
+    }
+
+    fn leave_whiteout(&self, place: &Place<'_>, parent: &mut Attributes, creator: Creator) -> Result<()> {
+        let whiteout = NewInode::CharacterDevice(0);
+        let (inode, attributes) = self.new_inode(place.directory, parent, whiteout, 0, creator)?;
+        let dentry = Dentry { inode: inode.0, kind: attributes.kind };
+        self.set_dentry(place.directory, parent, place.name, Some(dentry));
+        Ok(())
     }
 
     fn exchange(&self, from: &Place<'_>, source: Dentry, to: &Place<'_>, target: Dentry) -> Result<()> {

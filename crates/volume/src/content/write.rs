@@ -31,7 +31,7 @@ impl Volume {
         Ok(())
     }
 
-    fn put_bytes(&self, inode: Inode, attributes: &mut Attributes, offset: u64, bytes: &[u8]) -> Result<()> {
+    pub(super) fn put_bytes(&self, inode: Inode, attributes: &mut Attributes, offset: u64, bytes: &[u8]) -> Result<()> {
         let end = offset + bytes.len() as u64;
         let inline = self.inline_content(inode, attributes.size)?;
         let is_small = end.max(attributes.size) <= INLINE_BYTES_MAX as u64;

@@ -158,6 +158,23 @@ impl Model {
         content[offset..offset + bytes.len()].copy_from_slice(bytes);
     }
 
+    pub(crate) fn copy(
+        &mut self,
+        (from, from_offset): (u64, usize),
+        (to, to_offset): (u64, usize),
+        length: usize,
+    ) -> Result<usize, Errno> {
+        let bytes = self.nodes[&from].content.get(from_offset..).unwrap_or_default();
+        let bytes = bytes[..bytes.len().min(length)].to_vec();
+        if from == to && from_offset < to_offset + bytes.len() && to_offset < from_offset + bytes.len() {
+            return Err(libc_errno(Error::Invalid("")));
+        }
+        if !bytes.is_empty() {
+            self.write(to, to_offset, &bytes);
+        }
+        Ok(bytes.len())
+    }
+
     pub(crate) fn truncate(&mut self, inode: u64, size: usize) {
         self.node(inode).content.resize(size, 0);
     }

@@ -4,7 +4,8 @@ use crate::model::{Errno, Model, line};
 use sim::Random;
 use std::collections::BTreeMap;
 use volume::{
-    AttributeChanges, Creator, Error, Inode, Kind, NewInode, Privileges, RenameMode, Result, Volume, XattrMode,
+    AttributeChanges, Creator, Error, FilePoint, Inode, Kind, NewInode, Privileges, RenameMode, Result, Volume,
+    XattrMode,
 };
 
 const CREATOR: Creator = Creator { uid: 1, gid: 1 };
@@ -67,7 +68,7 @@ impl Workload {
 
     /// Does one operation. An error of the disk ends the workload; any other result must be the model's.
     pub(crate) fn step(&mut self, volume: &Volume) -> Result<()> {
-        match self.random.below(20) {
+        match self.random.below(22) {
             0..=3 => self.make(volume),
             4..=8 => self.write(volume),
             9 => self.truncate(volume),
@@ -79,6 +80,7 @@ impl Workload {
             16 => self.set_permissions(volume),
             17 => self.set_xattr(volume),
             18 => self.read(volume),
+            20 | 21 => self.clone_range(volume),
             _ => self.append(volume),
         }
     }
@@ -142,6 +144,21 @@ impl Workload {
         Ok(())
     }
 
+    fn clone_range(&mut self, volume: &Volume) -> Result<()> {
+        let (Some(from), Some(to)) = (self.a_file(), self.a_file()) else { return Ok(()) };
+        let (from_offset, to_offset, length) = (self.offset(), self.offset(), self.length());
+        let source = FilePoint { inode: from, offset: from_offset };
+        let target = FilePoint { inode: to, offset: to_offset };
+        let result = volume.clone_range(source, target, length, Privileges::Keep);
+        let mut model = self.model.clone();
+        let expected = model.copy((from.0, from_offset as usize), (to.0, to_offset as usize), length as usize);
+        if agree(expected.map(|_| ()), result.as_ref().map(|_| ()))? {
+            assert_eq!(result?, expected.unwrap_or_default() as u64, "files here have few extents");
+            self.model = model;
+        }
+        Ok(())
+    }
+
     fn link(&mut self, volume: &Volume) -> Result<()> {
         let (inode, directory, name) = (self.an_inode(), self.a_directory(), self.name());
         let result = volume.link(inode, directory, &name);
@@ -186,12 +203,22 @@ impl Workload {
             1 => RenameMode::Exchange,
             _ => RenameMode::Replace,
         };
-        let result = volume.rename((from.0, &from.1), (to.0, &to.1), mode);
+        let (from_place, to_place) = ((from.0, &*from.1), (to.0, &*to.1));
+        let leaves_whiteout = mode != RenameMode::Exchange && self.random.percent(20);
+        let result = match leaves_whiteout {
+            true => volume.rename_with_whiteout(from_place, to_place, mode, CREATOR),
+            false => volume.rename(from_place, to_place, mode),
+        };
         let mut model = self.model.clone();
         let expected = model.rename((from.0.0, &from.1), (to.0.0, &to.1), mode);
         agree(expected, result.as_ref().map(|_| ()))?;
         if let Ok(replaced) = result {
             self.model = model;
+            if leaves_whiteout && !self.model.nodes[&from.0.0].entries.contains_key(&from.1) {
+                let (inode, attributes) = volume.lookup(from.0, &from.1)?;
+                assert_eq!(attributes.device, 0);
+                self.model.make(from.0.0, &from.1, inode.0, Kind::CharacterDevice, 0, b"");
+            }
             replaced.map(|inode| volume.reclaim(inode)).transpose()?;
         }
         Ok(())

@@ -14,8 +14,6 @@ pub(super) enum NotYet {
     AccessLists,
     /// O_TMPFILE.
     UnnamedFiles,
-    /// RENAME_WHITEOUT.
-    Whiteouts,
     /// FALLOC_FL_COLLAPSE_RANGE.
     CollapseRange,
     /// FALLOC_FL_INSERT_RANGE.
@@ -26,14 +24,8 @@ pub(super) enum NotYet {
     AccessTimes,
 }
 
-const NOT_YET: &[NotYet] = &[
-    NotYet::AccessLists,
-    NotYet::Whiteouts,
-    NotYet::CollapseRange,
-    NotYet::InsertRange,
-    NotYet::InodeFlags,
-    NotYet::AccessTimes,
-];
+const NOT_YET: &[NotYet] =
+    &[NotYet::AccessLists, NotYet::CollapseRange, NotYet::InsertRange, NotYet::InodeFlags, NotYet::AccessTimes];
 
 pub(super) fn is_not_yet(feature: NotYet) -> bool {
     NOT_YET.contains(&feature)

@@ -148,7 +148,6 @@ fn operation(chance: &mut Chance) -> Operation {
 fn needs_what_is_not_there(operation: &Operation) -> bool {
     let feature = match operation {
         Operation::Open { flags, .. } if flags.contains(OFlags::TMPFILE) => NotYet::UnnamedFiles,
-        Operation::Rename { flags, .. } if flags.contains(RenameFlags::WHITEOUT) => NotYet::Whiteouts,
         Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::COLLAPSE_RANGE) => NotYet::CollapseRange,
         Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::INSERT_RANGE) => NotYet::InsertRange,
         Operation::SetInodeFlags { .. } => NotYet::InodeFlags,

@@ -1,0 +1,8 @@
+//! What programs see on a mounted volume, call by call. The pool lies in memory; the mount is a real one, so the tests need root
+//! or the package fuse3.
+
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
+mod copying;
+mod mounted;
+mod whiteouts;

@@ -1,0 +1,103 @@
+//! Copying by reference: the copy's extents refer to the blocks of the source.
+
+use crate::change::Change;
+use crate::extent::{Extent, Source};
+use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX};
+use crate::{Attributes, Error, Inode, Privileges, Result, Volume};
+use std::collections::BTreeMap;
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilePoint {
+    /// The file.
+    pub inode: Inode,
+    /// Where in it, in bytes.
+    pub offset: u64,
+}
+
+impl Volume {
+    /// Copies a range to another file, or to another place of the same one, without copying data. Gives how many bytes it copied:
+    /// 0 behind the end of the source, and fewer than asked for at its end, or where the range has more extents than one operation
+    /// takes; the caller goes on behind them.
+    pub fn clone_range(&self, from: FilePoint, to: FilePoint, length: u64, privileges: Privileges) -> Result<u64> {
+        let _operation = self.begin()?;
+        let _locks = self.locks.write_all(&[from.inode, to.inode]);
+        let source_size = self.file(from.inode)?.size;
+        let mut attributes = self.file(to.inode)?;
+        let length = length.min(source_size.saturating_sub(from.offset));
+        if length == 0 {
+            return Ok(0);
+        }
+        let end = to.offset.checked_add(length).filter(|end| *end <= FILE_BYTES_MAX).ok_or(Error::FileTooLarge)?;
+        if from.inode == to.inode && from.offset < end && to.offset < from.offset + length {
+            return Err(Error::Invalid("a range cannot be copied onto itself"));
+        }
+        self.drop_privileges(to.inode, &mut attributes, privileges)?;
+        let before = attributes.allocated_bytes;
+        let copied = match self.inline_content(from.inode, source_size)? {
+            Some(content) => {
+                let bytes = content.slice(from.offset as usize..(from.offset + length) as usize);
+                self.put_bytes(to.inode, &mut attributes, to.offset, &bytes)?;
+                length
+            }
+            None => self.clone_extents(from, to, length, &mut attributes)?,
+        };
+        attributes.size = attributes.size.max(to.offset + copied);
+        attributes.touch_content(self.now());
+        self.counts.allocation_changed(before, attributes.allocated_bytes);
+        self.layers.overlay.change(to.inode, Change::Attributes(attributes.into()));
+        Ok(copied)
+    }
+
+    /// Gives how many bytes one operation copies.
+    fn clone_extents(&self, from: FilePoint, to: FilePoint, length: u64, attributes: &mut Attributes) -> Result<u64> {
+        if let Some(content) = self.inline_content(to.inode, attributes.size)? {
+            self.spill(to.inode, attributes, content)?;
+        }
+        let (extents, source_end) = self.layers.first_extents(from.inode, from.offset, from.offset + length)?;
+        let (_, target_end) = self.layers.first_extents(to.inode, to.offset, to.offset + length)?;
+        let copied = (source_end - from.offset).min(target_end - to.offset);
+        let removed = self.cut_out(to.inode, to.offset, to.offset + copied)?;
+        let added = self.put_clones(to, from.offset..from.offset + copied, &extents);
+        attributes.allocated_bytes = (attributes.allocated_bytes + added).saturating_sub(removed);
+        Ok(copied)
+    }
+
+    /// Puts what extents have of a range at another place, where a hole is. Gives how many bytes that is.
+    fn put_clones(&self, to: FilePoint, range: std::ops::Range<u64>, extents: &BTreeMap<u64, Extent>) -> u64 {
+        let mut added = 0;
+        for (start, extent) in extents {
+            let first = (*start).max(range.start);
+            let end = (start + extent.length as u64).min(range.end);
+            if first < end {
+                let part = extent.part((first - start) as u32, (end - first) as u32).shared();
+                self.put_cut(to.inode, to.offset + (first - range.start), &part);
+                added += end - first;
+            }
+        }
+        added
+    }
+
+    /// Puts an extent, cut where chunks end.
+    fn put_cut(&self, inode: Inode, offset: u64, extent: &Extent) {
+        let mut done = 0;
+        while done < extent.length {
+            let at = offset + done as u64;
+            let room = (CHUNK_BYTES - at % CHUNK_BYTES) as u32;
+            let length = room.min(extent.length - done);
+            self.layers.overlay.change(inode, Change::Extent { offset: at, extent: Some(extent.part(done, length)) });
+            done += length;
+        }
+    }
+}
+
+impl Extent {
+    /// The same extent for one more file: its bytes never change in place again.
+    fn shared(self) -> Self {
+        let stored = match &self.source {
+            Source::Stored(_) => None,
+            Source::Dirty(block) => block.seal(),
+        };
+        Self { source: stored.map_or(self.source, Source::Stored), ..self }
+    }
+}
