@@ -1,0 +1,23 @@
+//! Every limit of this crate, with its unit.
+
+use std::time::Duration;
+
+/// Blocks with links that one level of a descent holds until everything below them is sent, in bytes as stored. One more block may
+/// go beyond it. A tree of a million files has four levels.
+pub(crate) const LEVEL_BYTES_MAX: usize = 4 << 20;
+
+/// Blocks that are asked of a source at a time: within these it may choose the order.
+pub(crate) const READ_NAMES_MAX: usize = 1024;
+
+/// Blocks between the thread that reads and the one that sends, in bytes as stored. One more block may go beyond it.
+pub(crate) const QUEUE_BYTES_MAX: usize = 8 << 20;
+
+/// What a target may have received that is not durable yet, in bytes: a lost power or a pulled drive makes at most this much
+/// travel twice.
+pub(crate) const UNSYNCED_BYTES_MAX: usize = 4 << 20;
+
+/// After this many bytes a target takes note of what it has received, so that it is not garbage there.
+pub(crate) const KEEP_BYTES: u64 = 64 << 20;
+
+/// A transfer tells how far it is at most this often.
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
