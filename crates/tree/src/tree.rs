@@ -1,7 +1,7 @@
 //! A tree as its users see it.
 
 use crate::node::Node;
-use crate::{Edit, Nodes, Range, Result, apply, cursor};
+use crate::{Edit, Mapped, Nodes, Range, Result, apply, cursor};
 use block::Name;
 use bytes::Bytes;
 use std::ops::Bound;
@@ -31,7 +31,7 @@ impl Tree {
     }
 
     /// What a key maps to.
-    pub fn get(&self, key: &[u8]) -> Result<Option<(Bytes, Option<Name>)>> {
+    pub fn get(&self, key: &[u8]) -> Result<Option<Mapped>> {
         let Some(mut node) = self.root_node()? else {
             return Ok(None);
         };
@@ -43,6 +43,20 @@ impl Tree {
             return Ok(None);
         }
         Ok(Some((node.value(index), node.entry(index).link)))
+    }
+
+    /// The last entry whose key is not above this one.
+    pub fn floor(&self, key: &[u8]) -> Result<Option<(Bytes, Mapped)>> {
+        let Some(mut node) = self.root_node()? else {
+            return Ok(None);
+        };
+        while node.level() > 0 {
+            node = cursor::child(&self.nodes, &node, node.child_for(key))?;
+        }
+        let behind = node.lower_bound(key);
+        let is_here = behind < node.len() && node.key(behind) == key;
+        let index = if is_here { Some(behind) } else { behind.checked_sub(1) };
+        Ok(index.map(|index| (node.key_bytes(index), (node.value(index), node.entry(index).link))))
     }
 
     /// The entries from `from` up to the bound, in order.

@@ -133,6 +133,8 @@ fn run(batches: Vec<Vec<Action>>) {
             let found = tree.get(&key(number)).unwrap().map(|(value, link)| (value.to_vec(), link));
             assert_eq!(found, model.get(&key(number)).cloned());
             let from = key(number);
+            let last = tree.floor(&from).unwrap().map(|(key, _)| key.to_vec());
+            assert_eq!(last, model.range(..=from.clone()).next_back().map(|(key, _)| key.clone()));
             let next = tree.range(&from, Bound::Unbounded).unwrap().next().map(|entry| entry.unwrap().0.to_vec());
             assert_eq!(next, model.range(from..).next().map(|(key, _)| key.clone()));
         }

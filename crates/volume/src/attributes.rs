@@ -58,11 +58,6 @@ impl TimeChange {
 }
 
 impl Volume {
-    /// The attributes of an inode.
-    pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
-        self.existing(inode)
-    }
-
     /// Sets attributes, all at one moment; gives all of them as they are then.
     pub fn set_attributes(&self, inode: Inode, changes: &AttributeChanges) -> Result<Attributes> {
         let _operation = self.begin()?;

@@ -145,6 +145,7 @@ impl Catalog {
     fn write_root(&self, tree: &Tree, now: Timestamp) -> Result<()> {
         let root = Root {
             tree: tree.root(),
+            kept: None,
             sequence: 0,
             replay_from: self.store.position(),
             counters: Counters::default(),

@@ -1,12 +1,14 @@
 //! Checkpoints: the overlay goes into the tree, and a new root makes the journal before it needless.
 
 use crate::edits::edits;
+use crate::kept::Kept;
 use crate::limits::ROOT_AGE_BYTES_MAX;
 use crate::overlay::FrozenOverlay;
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::{Result, Timestamp, Volume};
 use block::{Blocks, Name};
+use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -42,15 +44,31 @@ impl LastCheckpoint {
 impl Volume {
     /// Brings everything accepted so far into the tree and makes the new root durable. Operations go on meanwhile.
     pub fn checkpoint(&self) -> Result<()> {
-        let mut checkpointing = self.checkpointing.lock();
-        if let Some(frozen) = checkpointing.unfinished.take() {
-            self.finish(&mut checkpointing, frozen)?;
-        }
+        let mut checkpointing = self.begin_checkpoint()?;
         if self.layers.overlay.is_empty() && !self.is_root_old() {
             return Ok(self.shared.store.sync()?);
         }
-        let frozen = self.freeze(&mut checkpointing)?;
-        self.finish(&mut checkpointing, frozen)
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))
+    }
+
+    /// Keeps other checkpoints away, and finishes one that failed.
+    pub(crate) fn begin_checkpoint(&self) -> Result<MutexGuard<'_, Checkpointing>> {
+        let mut checkpointing = self.checkpointing.lock();
+        if let Some(frozen) = checkpointing.unfinished.take() {
+            self.finish(&mut checkpointing, frozen, |kept, _| Ok(kept.clone()))?;
+        }
+        Ok(checkpointing)
+    }
+
+    /// A checkpoint of everything accepted so far whose root record keeps what `keep` makes of what is kept. If it fails, nothing
+    /// else is kept than before; a later checkpoint brings the changes in.
+    pub(crate) fn checkpoint_keeping(
+        &self,
+        checkpointing: &mut Checkpointing,
+        keep: impl FnOnce(&Kept, &Root) -> Result<Kept>,
+    ) -> Result<()> {
+        let frozen = self.freeze(checkpointing)?;
+        self.finish(checkpointing, frozen, keep)
     }
 
     /// Whether so much log lies behind the root that recovery would look far back for it.
@@ -66,6 +84,7 @@ impl Volume {
         let written = self.append_group(&mut journal, counters);
         let root = Root {
             tree: None,
+            kept: None,
             sequence: journal.sequence,
             replay_from: self.shared.store.position(),
             counters,
@@ -81,8 +100,13 @@ impl Volume {
         Ok(frozen)
     }
 
-    fn finish(&self, checkpointing: &mut Checkpointing, frozen: Frozen) -> Result<()> {
-        match self.write_root(&frozen) {
+    fn finish(
+        &self,
+        checkpointing: &mut Checkpointing,
+        frozen: Frozen,
+        keep: impl FnOnce(&Kept, &Root) -> Result<Kept>,
+    ) -> Result<()> {
+        match self.write_root(&frozen, keep) {
             Ok(()) => Ok(()),
             Err(error) => {
                 checkpointing.unfinished = Some(frozen);
@@ -91,14 +115,17 @@ impl Volume {
         }
     }
 
-    fn write_root(&self, frozen: &Frozen) -> Result<()> {
+    fn write_root(&self, frozen: &Frozen, keep: impl FnOnce(&Kept, &Root) -> Result<Kept>) -> Result<()> {
         let store = &self.shared.store;
         let batch = edits(&frozen.overlay, self.shared.blocks())?;
         let tree = self.layers.base.load().tree.apply(batch)?;
-        let root = Root { tree: tree.root(), ..frozen.root.clone() };
+        let mut root = Root { tree: tree.root(), ..frozen.root.clone() };
+        let kept = keep(&self.kept_after(&root)?, &root)?;
+        root.kept = kept.root();
         store.append(&root.record(self.id.0))?;
         store.sync()?;
         self.layers.rebase(tree);
+        self.kept.store(Arc::new(kept));
         *self.last_checkpoint.lock() = LastCheckpoint::of(&root, &self.shared);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::change::Dentry;
 use crate::dirty_inode::DentryKey;
 use crate::limits::DIRECTORY_BATCH_ENTRIES;
-use crate::{Inode, Kind, Result, Volume};
+use crate::{Inode, Kind, Result, View};
 
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct DirectoryEntry {
     pub cookie: u64,
 }
 
-impl Volume {
+impl View {
     /// Some entries of a directory, from a cookie on (0 for the first); none at the end. `.` and `..` are not among them, and
     /// cookies below 16 are free for them. An entry that is there all the time comes once, whatever else changes; only if
     /// names share a 63-bit hash, and the listing is resumed between them, they come again.

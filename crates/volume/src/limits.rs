@@ -51,6 +51,12 @@ pub(crate) const SETTING_KEY_BYTES_MAX: usize = 64;
 /// Value of a volume's setting, in bytes: an entry of the catalog holds all of them.
 pub(crate) const SETTING_VALUE_BYTES_MAX: usize = 500;
 
+/// Names of snapshots, in bytes.
+pub const SNAPSHOT_NAME_BYTES_MAX: usize = 200;
+
+/// Roots of history that a checkpoint holds against the retention.
+pub(crate) const RETENTION_BATCH_ROOTS: usize = 128;
+
 /// File data in memory that no block holds yet, over all volumes of a pool, in bytes. Writers wait beyond it.
 pub(crate) const DIRTY_BYTES_MAX: u64 = 64 << 20;
 

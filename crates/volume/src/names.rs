@@ -3,7 +3,7 @@
 use crate::change::{Change, Dentry};
 use crate::dirty_inode::DentryKey;
 use crate::limits::{NAME_BYTES_MAX, NAME_HASH_MAX, NAME_HASH_MIN, SYMLINK_BYTES_MAX};
-use crate::{Attributes, Error, Inode, Kind, Result, Volume};
+use crate::{Attributes, Error, Inode, Kind, Result, View, Volume};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -56,7 +56,7 @@ impl NewInode<'_> {
     }
 }
 
-impl Volume {
+impl View {
     /// The inode that a name of a directory leads to.
     pub fn lookup(&self, directory: Inode, name: &[u8]) -> Result<(Inode, Attributes)> {
         check_length(name)?;
@@ -69,6 +69,32 @@ impl Volume {
         Ok((inode, self.existing(inode)?))
     }
 
+    /// What a symbolic link points to.
+    pub fn read_link(&self, inode: Inode) -> Result<Bytes> {
+        match self.existing(inode)?.kind {
+            Kind::Symlink => Ok(self.layers.inline(inode)?.unwrap_or_default()),
+            _ => Err(Error::Invalid("not a symbolic link")),
+        }
+    }
+
+    /// A directory in which names can be made: one that is not removed.
+    pub(crate) fn living_directory(&self, inode: Inode) -> Result<Attributes> {
+        let attributes = self.directory(inode)?;
+        if attributes.links == 0 { Err(Error::NotFound) } else { Ok(attributes) }
+    }
+
+    pub(crate) fn dentry(&self, directory: Inode, name: &[u8]) -> Result<Option<Dentry>> {
+        self.layers.dentry(directory, &self.dentry_key(name))
+    }
+
+    /// Where a name stands in its directory. The top bit of the hash is clear, so that a listing's cookie is a positive `off_t`.
+    pub(crate) fn dentry_key(&self, name: &[u8]) -> DentryKey {
+        let hash = xxh3_64_with_seed(name, self.hash_seed) >> 1;
+        (hash.clamp(NAME_HASH_MIN, NAME_HASH_MAX), name.into())
+    }
+}
+
+impl Volume {
     /// Makes an inode and gives it a name.
     pub fn make(
         &self,
@@ -160,30 +186,6 @@ impl Volume {
             born: now,
             parent: if is_directory { directory.0 } else { 0 },
         }
-    }
-
-    /// What a symbolic link points to.
-    pub fn read_link(&self, inode: Inode) -> Result<Bytes> {
-        match self.existing(inode)?.kind {
-            Kind::Symlink => Ok(self.layers.inline(inode)?.unwrap_or_default()),
-            _ => Err(Error::Invalid("not a symbolic link")),
-        }
-    }
-
-    /// A directory in which names can be made: one that is not removed.
-    pub(crate) fn living_directory(&self, inode: Inode) -> Result<Attributes> {
-        let attributes = self.directory(inode)?;
-        if attributes.links == 0 { Err(Error::NotFound) } else { Ok(attributes) }
-    }
-
-    pub(crate) fn dentry(&self, directory: Inode, name: &[u8]) -> Result<Option<Dentry>> {
-        self.layers.dentry(directory, &self.dentry_key(name))
-    }
-
-    /// Where a name stands in its directory. The top bit of the hash is clear, so that a listing's cookie is a positive `off_t`.
-    pub(crate) fn dentry_key(&self, name: &[u8]) -> DentryKey {
-        let hash = xxh3_64_with_seed(name, self.hash_seed) >> 1;
-        (hash.clamp(NAME_HASH_MIN, NAME_HASH_MAX), name.into())
     }
 
     pub(crate) fn add_dentry(

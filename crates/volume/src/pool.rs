@@ -173,6 +173,7 @@ impl Pool {
         let now = self.shared.environment.now();
         let root = Root {
             tree: None,
+            kept: None,
             sequence: 0,
             replay_from: Position::START,
             counters: Counters { next_inode: Inode::FIRST.0, inodes: 1, allocated_bytes: 0 },

@@ -3,6 +3,7 @@
 //! A setting is checked when it is set, by the code that it is for, so whoever reads it later finds something sound. A key that a
 //! newer program wrote is kept and means nothing here.
 
+use crate::kept::{RETENTION_SETTING, Retention};
 use crate::limits::{SETTING_KEY_BYTES_MAX, SETTING_VALUE_BYTES_MAX, VOLUME_NAME_BYTES_MAX};
 use std::collections::BTreeMap;
 
@@ -23,8 +24,15 @@ pub struct Setting {
 }
 
 /// All that can be set.
-pub const SETTINGS: &[Setting] =
-    &[Setting { key: "note", about: "a line about the volume, for people", default: "", check: check_note }];
+pub const SETTINGS: &[Setting] = &[
+    Setting { key: "note", about: "a line about the volume, for people", default: "", check: check_note },
+    Setting {
+        key: RETENTION_SETTING,
+        about: "which history is kept: AGE:SPACING, from young to old (s, m, h, d, w, y; `all`, `forever`), or `none`",
+        default: Retention::DEFAULT,
+        check: check_retention,
+    },
+];
 
 /// Why a setting was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +101,10 @@ fn known() -> String {
 
 fn check_note(value: &str) -> Result<String, String> {
     if value.contains(char::is_control) { Err("it has to be one line".to_owned()) } else { Ok(value.to_owned()) }
+}
+
+fn check_retention(value: &str) -> Result<String, String> {
+    value.parse::<Retention>().map(|retention| retention.to_string()).map_err(|error| error.why().to_owned())
 }
 
 const _: () = {

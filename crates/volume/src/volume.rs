@@ -5,35 +5,38 @@ use crate::checkpoint::{Checkpointing, LastCheckpoint};
 use crate::commit::Journal;
 use crate::inode_locks::InodeLocks;
 use crate::journal::Counters;
-use crate::layers::Layers;
+use crate::kept::{Kept, Sweep};
 use crate::limits::{
     DIRTY_BYTES_COMMIT, DIRTY_BYTES_MAX, INODE_NUMBER_MAX, OVERLAY_BYTES_CHECKPOINT, OVERLAY_BYTES_MAX,
 };
 use crate::root::Root;
 use crate::shared::Shared;
-use crate::{Attributes, Error, Inode, Kind, Result, Settings, Timestamp};
+use crate::view::View;
+use crate::{Attributes, Inode, Result, Settings, Timestamp};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tree::Tree;
 
-/// A file system.
+/// A file system. What only reads is a [`View`]'s, and a volume has it too.
 pub struct Volume {
     pub(crate) id: VolumeId,
     pub(crate) settings: ArcSwap<Settings>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) layers: Layers,
+    view: View,
     pub(crate) locks: InodeLocks,
     /// Operations that change something hold it shared; a commit takes it alone, for moments.
     pub(crate) gate: RwLock<()>,
     /// Counts the cuts that commits have made. Data of an earlier epoch never changes in place.
     pub(crate) epoch: AtomicU64,
     pub(crate) counts: Counts,
-    pub(crate) hash_seed: u64,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) checkpointing: Mutex<Checkpointing>,
     pub(crate) last_checkpoint: Mutex<LastCheckpoint>,
+    /// What the last checkpoint keeps. Only a checkpoint changes it.
+    pub(crate) kept: ArcSwap<Kept>,
+    pub(crate) sweep: Mutex<Sweep>,
     /// Held by a rename that moves a directory to another one: only one at a time may change who is below whom.
     pub(crate) moving: Mutex<()>,
 }
@@ -84,6 +87,14 @@ impl Counts {
     }
 }
 
+impl Deref for Volume {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.view
+    }
+}
+
 impl Volume {
     /// The volume at a root, without what the journal has behind it.
     pub(crate) fn at(id: VolumeId, root: &Root, settings: Settings, shared: Arc<Shared>) -> Self {
@@ -91,17 +102,17 @@ impl Volume {
         Self {
             id,
             settings: ArcSwap::from_pointee(settings),
-            layers: Layers::new(tree),
+            last_checkpoint: Mutex::new(LastCheckpoint::of(root, &shared)),
+            kept: ArcSwap::from_pointee(Kept::new(shared.nodes.clone(), root.kept)),
+            sweep: Mutex::default(),
+            view: View::new(tree, root.hash_seed, shared),
             locks: InodeLocks::new(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
             counts: Counts::new(root.counters),
-            hash_seed: root.hash_seed,
             journal: Mutex::new(Journal::behind(root.sequence)),
             checkpointing: Mutex::default(),
-            last_checkpoint: Mutex::new(LastCheckpoint::of(root, &shared)),
             moving: Mutex::new(()),
-            shared,
         }
     }
 
@@ -145,26 +156,5 @@ impl Volume {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.environment.now()
-    }
-
-    /// The attributes of an inode that must be there.
-    pub(crate) fn existing(&self, inode: Inode) -> Result<Attributes> {
-        self.layers.attributes(inode)?.ok_or(Error::NotFound)
-    }
-
-    /// The attributes of an inode that must be a directory.
-    pub(crate) fn directory(&self, inode: Inode) -> Result<Attributes> {
-        let attributes = self.existing(inode)?;
-        if attributes.is_directory() { Ok(attributes) } else { Err(Error::NotADirectory) }
-    }
-
-    /// The attributes of an inode that must be a regular file.
-    pub(crate) fn file(&self, inode: Inode) -> Result<Attributes> {
-        let attributes = self.existing(inode)?;
-        match attributes.kind {
-            Kind::File => Ok(attributes),
-            Kind::Directory => Err(Error::IsADirectory),
-            _ => Err(Error::Invalid("not a regular file")),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::limits::{XATTR_LIST_BYTES_MAX, XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX};
-use crate::{Error, Inode, Result, Volume};
+use crate::{Error, Inode, Result, View, Volume};
 use bytes::Bytes;
 
 /// What [`Volume::set_xattr`] does with an attribute that is there, or is not.
@@ -16,7 +16,7 @@ pub enum XattrMode {
     Replace,
 }
 
-impl Volume {
+impl View {
     /// The value of an extended attribute.
     pub fn xattr(&self, inode: Inode, name: &[u8]) -> Result<Bytes> {
         self.layers.xattr(inode, name)?.ok_or(Error::NoAttribute)
@@ -27,7 +27,9 @@ impl Volume {
         self.existing(inode)?;
         self.layers.xattr_names(inode)
     }
+}
 
+impl Volume {
     /// Sets an extended attribute.
     pub fn set_xattr(&self, inode: Inode, name: &[u8], value: &[u8], mode: XattrMode) -> Result<()> {
         if name.is_empty() || name.len() > XATTR_NAME_BYTES_MAX {

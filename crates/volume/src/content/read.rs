@@ -2,7 +2,7 @@
 
 use crate::extent::{Extent, Source};
 use crate::limits::INLINE_BYTES_MAX;
-use crate::{Inode, Result, Volume};
+use crate::{Inode, Result, View, Volume};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -15,17 +15,35 @@ enum Content {
 impl Volume {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     pub fn read(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let (length, content) = {
+        let found = {
             let _lock = self.locks.read(inode);
-            let size = self.file(inode)?.size;
-            let length = size.saturating_sub(offset).min(buffer.len() as u64) as usize;
-            if length == 0 {
-                return Ok(0);
-            }
-            (length, self.content(inode, size, offset, offset + length as u64)?)
+            self.find_content(inode, offset, buffer.len())?
         };
+        self.read_content(found, offset, buffer)
+    }
+}
+
+impl View {
+    /// Reads at an offset; fewer bytes than asked for only at the end of the file.
+    pub fn read(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let found = self.find_content(inode, offset, buffer.len())?;
+        self.read_content(found, offset, buffer)
+    }
+
+    /// Where up to `length` bytes of a file are to be had, and how many there are.
+    fn find_content(&self, inode: Inode, offset: u64, length: usize) -> Result<(usize, Content)> {
+        let size = self.file(inode)?.size;
+        let length = size.saturating_sub(offset).min(length as u64) as usize;
+        if length == 0 {
+            return Ok((0, Content::Extents(BTreeMap::new())));
+        }
+        Ok((length, self.content(inode, size, offset, offset + length as u64)?))
+    }
+
+    fn read_content(&self, (length, content): (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let buffer = &mut buffer[..length];
         match content {
+            _ if length == 0 => {}
             Content::Inline(content) => {
                 buffer.fill(0);
                 let content = content.get(offset as usize..).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! Finding data and holes.
 
 use crate::limits::CHUNK_BYTES;
-use crate::{Error, Inode, Result, Volume};
+use crate::{Error, Inode, Result, View, Volume};
+use std::ops::Deref;
 
 /// What [`Volume::seek`] looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,13 @@ impl Volume {
     /// The next offset, from one on, of what is looked for. `BehindEnd` (ENXIO) as lseek(2) has it.
     pub fn seek(&self, inode: Inode, offset: u64, what: Seek) -> Result<u64> {
         let _lock = self.locks.read(inode);
+        self.deref().seek(inode, offset, what)
+    }
+}
+
+impl View {
+    /// As [`Volume::seek`].
+    pub fn seek(&self, inode: Inode, offset: u64, what: Seek) -> Result<u64> {
         let size = self.file(inode)?.size;
         if offset >= size {
             return Err(Error::BehindEnd);

@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+mod kept;
 mod model;
 mod workload;
 
 use block::{Compression, MemoryIndex, Store, StoreId, StoreOptions};
+use kept::KeptModel;
 use sim::{Random, SimDisk};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +20,12 @@ use workload::{FILE_BYTES_MAX, Workload, dump};
 /// A clock that ticks when it is looked at.
 #[derive(Default)]
 struct Clock(AtomicU64);
+
+impl Clock {
+    fn seconds(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl Environment for Clock {
     fn now(&self) -> Timestamp {
@@ -42,13 +50,17 @@ fn pool_options() -> PoolOptions {
 }
 
 fn open_pool(disk: &SimDisk, is_new: bool) -> Result<Pool, volume::PoolError> {
+    open_pool_at(disk, is_new, &Arc::default())
+}
+
+fn open_pool_at(disk: &SimDisk, is_new: bool, clock: &Arc<Clock>) -> Result<Pool, volume::PoolError> {
     let disk = Arc::new(disk.clone());
     let index = Box::new(MemoryIndex::default());
     let store = match is_new {
         true => Store::create(disk, index, store_options())?,
         false => Store::open(disk, index, store_options())?,
     };
-    Pool::open(Arc::new(store), pool_options())
+    Pool::open(Arc::new(store), PoolOptions { environment: clock.clone(), ..pool_options() })
 }
 
 fn main_volume(pool: &Pool) -> Arc<Volume> {
@@ -59,17 +71,26 @@ fn seeds(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+fn set_retention(pool: &Pool, retention: &str) {
+    pool.set_volume("main", &[("retention".into(), retention.into())]).unwrap();
+}
+
+const RETENTIONS: [&str; 4] = ["none", "forever:all", "100s:all,1000s:100s", "50s:all,400s:20s,forever:100s"];
+
 #[test]
 fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
     for seed in 0..seeds("MODEL_SEEDS", 12) {
         println!("seed {seed}");
-        let disk = SimDisk::new();
-        let mut pool = open_pool(&disk, true).unwrap();
+        let (disk, clock) = (SimDisk::new(), Arc::default());
+        let mut pool = open_pool_at(&disk, true, &clock).unwrap();
         let mut volume = main_volume(&pool);
         let mut workload = Workload::new(Inode::ROOT, seed, FILE_BYTES_MAX);
+        let mut kept = KeptModel::default();
+        kept.saw(0, workload.model.dump());
         for step in 0..400 {
             workload.step(&volume).unwrap();
-            match workload.random.below(40) {
+            kept.saw(clock.seconds(), workload.model.dump());
+            match workload.random.below(45) {
                 0 => volume.checkpoint().unwrap(),
                 1 => volume.sync().unwrap(),
                 2 => {
@@ -80,13 +101,16 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
                         pool.sync().unwrap()
                     }
                     drop((volume, pool));
-                    pool = open_pool(&disk, false).unwrap();
+                    pool = open_pool_at(&disk, false, &clock).unwrap();
                     volume = main_volume(&pool);
                 }
+                3..=6 => kept = kept.step(&mut workload.random, &volume, &workload.model.dump()).after,
+                7 => set_retention(&pool, RETENTIONS[workload.random.below(4) as usize]),
                 _ => {}
             }
             if step % 50 == 49 {
                 assert_eq!(dump(&volume, Inode::ROOT).unwrap(), workload.model.dump(), "seed {seed}, step {step}");
+                kept.check(&volume, clock.seconds());
             }
         }
         let counted = volume.space().unwrap().inodes;
@@ -100,12 +124,22 @@ struct History {
     states: Vec<Vec<String>>,
     /// Steps that a completed sync promised to keep.
     durable_steps: usize,
+    /// The snapshots that are there.
+    kept: KeptModel,
+    /// Those that are there if the operation that the power cut off was done.
+    kept_perhaps: KeptModel,
     operations: u64,
 }
 
 fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
     let mut workload = Workload::new(Inode::ROOT, seed, 40 << 10);
-    let mut history = History { states: vec![workload.model.dump()], durable_steps: 0, operations: 0 };
+    let mut history = History {
+        states: vec![workload.model.dump()],
+        durable_steps: 0,
+        kept: KeptModel::default(),
+        kept_perhaps: KeptModel::default(),
+        operations: 0,
+    };
     let Ok(pool) = open_pool(disk, true) else {
         return history;
     };
@@ -115,9 +149,10 @@ fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
             break;
         }
         history.states.push(workload.model.dump());
-        let is_durable = match workload.random.below(6) {
+        let is_durable = match workload.random.below(8) {
             0 => volume.sync().is_ok(),
             1 => volume.checkpoint().is_ok(),
+            2 => step_snapshots(&mut history, &mut workload, &volume),
             _ => false,
         };
         if is_durable {
@@ -131,6 +166,17 @@ fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
     history
 }
 
+/// Does something to snapshots. Gives whether everything before it is durable.
+fn step_snapshots(history: &mut History, workload: &mut Workload, volume: &Volume) -> bool {
+    let before = history.kept.snapshots.clone();
+    let attempt = history.kept.step(&mut workload.random, volume, &workload.model.dump());
+    history.kept_perhaps = attempt.after;
+    if attempt.is_done {
+        history.kept = history.kept_perhaps.clone();
+    }
+    attempt.is_done && history.kept.snapshots != before
+}
+
 /// Recovers and checks the prefix; then the volume must take operations again.
 fn check_recovered(disk: &SimDisk, history: &History) {
     let Ok(pool) = open_pool(disk, false) else {
@@ -142,6 +188,9 @@ fn check_recovered(disk: &SimDisk, history: &History) {
     let kept = history.states.iter().rposition(|state| *state == found);
     let kept = kept.unwrap_or_else(|| panic!("no prefix of the operations gives what was recovered:\n{found:#?}"));
     assert!(kept >= history.durable_steps, "{} steps were synced, {kept} are there", history.durable_steps);
+    let snapshots = KeptModel::found(&volume);
+    let is_right = [&history.kept, &history.kept_perhaps].iter().any(|model| model.snapshots == snapshots);
+    assert!(is_right, "snapshots:\n{snapshots:#?}\nshould be\n{:#?}", history.kept.snapshots);
     volume
         .write(
             volume.make(Inode::ROOT, b"after", NewInode::File, 0o600, Creator { uid: 1, gid: 1 }).unwrap().0,
@@ -236,6 +285,33 @@ fn threads_beside_each_other_and_beside_checkpoints_each_see_their_own_model() {
             assert_eq!(dump(&main_volume(&pool), top).unwrap(), model.dump(), "seed {seed}: after a crash");
         }
     }
+}
+
+/// The bound of a checkpoint's work must not let history grow faster than it is thinned out.
+#[test]
+fn history_that_the_retention_does_not_keep_goes_with_later_checkpoints() {
+    let pool = open_pool(&SimDisk::new(), true).unwrap();
+    let volume = main_volume(&pool);
+    let change_and_checkpoint = || {
+        volume.set_xattr(Inode::ROOT, b"user.count", &7_u64.to_le_bytes(), volume::XattrMode::Set).unwrap();
+        volume.checkpoint().unwrap();
+    };
+    let count = || {
+        let time = |seconds| Timestamp { seconds, nanoseconds: 0 };
+        volume.kept_roots(time(i64::MIN), time(i64::MAX)).unwrap().count()
+    };
+    set_retention(&pool, "forever:all");
+    (0..1000).for_each(|_| change_and_checkpoint());
+    assert!(count() >= 1000);
+    volume.checkpoint().unwrap();
+    let before = count();
+    assert_eq!(before, count(), "a checkpoint that changed nothing is no history");
+    set_retention(&pool, "100s:all,forever:1000s");
+    (0..40).for_each(|_| change_and_checkpoint());
+    assert!(count() < 100, "{} roots are left", count());
+    set_retention(&pool, "none");
+    (0..3).for_each(|_| change_and_checkpoint());
+    assert_eq!(count(), 2, "the state before and the newest");
 }
 
 /// Found by reading: the search for data went through the holes of a file piece by piece, for hours.

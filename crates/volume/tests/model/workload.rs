@@ -4,7 +4,7 @@ use crate::model::{Errno, Model, line};
 use sim::Random;
 use std::collections::BTreeMap;
 use volume::{
-    AttributeChanges, Creator, Error, FilePoint, Inode, Kind, NewInode, Privileges, RenameMode, Result, Volume,
+    AttributeChanges, Creator, Error, FilePoint, Inode, Kind, NewInode, Privileges, RenameMode, Result, View, Volume,
     XattrMode,
 };
 
@@ -271,14 +271,14 @@ fn agree(expected: std::result::Result<(), Errno>, got: std::result::Result<(), 
     }
 }
 
-/// Everything that a user can see of a volume, as lines.
-pub(crate) fn dump(volume: &Volume, top: Inode) -> Result<Vec<String>> {
+/// Everything that a user can see of a state of a volume, as lines.
+pub(crate) fn dump(volume: &View, top: Inode) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     dump_below(volume, top, String::new(), &mut lines)?;
     Ok(lines)
 }
 
-fn dump_below(volume: &Volume, inode: Inode, path: String, lines: &mut Vec<String>) -> Result<()> {
+fn dump_below(volume: &View, inode: Inode, path: String, lines: &mut Vec<String>) -> Result<()> {
     let attributes = volume.attributes(inode)?;
     let mut content = Vec::new();
     match attributes.kind {

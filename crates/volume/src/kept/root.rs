@@ -1,0 +1,97 @@
+//! A kept root: a whole state of the volume and what its root record said. `docs/format.md`, "The kept tree".
+
+use super::key::{KeptId, Kind};
+use crate::codec::{Malformed, Parsed, Reader, Writer};
+use crate::journal::Counters;
+use crate::root::Root;
+use crate::{Result, Timestamp};
+use block::Name;
+use bytes::Bytes;
+use tree::Mapped;
+
+const VERSION: u8 = 1;
+
+/// Set in the flags of a snapshot that must not be deleted.
+const HELD: u8 = 1;
+
+/// A state of a volume that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRoot {
+    pub(crate) id: KeptId,
+    pub(crate) tree: Option<Name>,
+    pub(crate) counters: Counters,
+    pub(crate) hash_seed: u64,
+    /// Empty for history.
+    pub(crate) name: String,
+    pub(crate) is_held: bool,
+}
+
+impl KeptRoot {
+    /// What keeps the state of a root.
+    pub(super) fn of(root: &Root, id: KeptId, name: &str, is_held: bool) -> Self {
+        let Root { tree, counters, hash_seed, .. } = *root;
+        Self { id, tree, counters, hash_seed, name: name.into(), is_held }
+    }
+
+    /// Which one it is.
+    pub fn id(&self) -> KeptId {
+        self.id
+    }
+
+    /// When the state was that of the volume.
+    pub fn taken(&self) -> Timestamp {
+        self.id.taken
+    }
+
+    /// The root of its tree. Equal ones are equal states.
+    pub fn tree(&self) -> Option<Name> {
+        self.tree
+    }
+
+    /// The name, if it is a snapshot.
+    pub fn snapshot_name(&self) -> Option<&str> {
+        (self.id.kind == Kind::Snapshot).then_some(&self.name)
+    }
+
+    /// Whether it must not be deleted.
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// Inodes in it.
+    pub fn inodes(&self) -> u64 {
+        self.counters.inodes
+    }
+
+    /// Bytes of all content, before compression.
+    pub fn logical_bytes(&self) -> u64 {
+        self.counters.allocated_bytes
+    }
+
+    pub(super) fn value(&self) -> Bytes {
+        let mut value = vec![VERSION, if self.is_held { HELD } else { 0 }];
+        self.counters.put(&mut value);
+        value.put_u64(self.hash_seed);
+        value.extend_from_slice(self.name.as_bytes());
+        value.into()
+    }
+
+    pub(super) fn parse(id: KeptId, (value, tree): Mapped) -> Result<Self> {
+        parse(id, &value, tree).map_err(|malformed| malformed.in_volume("a kept root"))
+    }
+}
+
+fn parse(id: KeptId, value: &[u8], tree: Option<Name>) -> Parsed<KeptRoot> {
+    let mut reader = Reader(value);
+    reader.version(VERSION)?;
+    let flags = reader.u8()?;
+    if flags & !HELD != 0 || (flags != 0 && id.kind == Kind::History) {
+        return Err(Malformed::Bytes);
+    }
+    let (counters, hash_seed) = (Counters::read(&mut reader)?, reader.u64()?);
+    let name = std::str::from_utf8(reader.0).map_err(|_| Malformed::Bytes)?;
+    if name.is_empty() != (id.kind == Kind::History) {
+        return Err(Malformed::Bytes);
+    }
+    Ok(KeptRoot { id, tree, counters, hash_seed, name: name.into(), is_held: flags & HELD != 0 })
+}

@@ -1,0 +1,53 @@
+//! Reading a state of a volume: the newest one, with what waits in memory above the tree, or one that is kept.
+
+use crate::kept::KeptRoot;
+use crate::layers::Layers;
+use crate::shared::Shared;
+use crate::{Attributes, Error, Inode, Kind, Result};
+use std::sync::Arc;
+use tree::Tree;
+
+/// A state of a volume, to be read. That of a kept root never changes. A [`crate::Volume`] reads its newest state through one, and
+/// changes it meanwhile, under locks of its own.
+pub struct View {
+    pub(crate) layers: Layers,
+    pub(crate) hash_seed: u64,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl View {
+    pub(crate) fn new(tree: Tree, hash_seed: u64, shared: Arc<Shared>) -> Self {
+        Self { layers: Layers::new(tree), hash_seed, shared }
+    }
+
+    /// The state of a kept root.
+    pub(crate) fn of_kept(root: &KeptRoot, shared: Arc<Shared>) -> Self {
+        Self::new(Tree::new(shared.nodes.clone(), root.tree), root.hash_seed, shared)
+    }
+
+    /// The attributes of an inode.
+    pub fn attributes(&self, inode: Inode) -> Result<Attributes> {
+        self.existing(inode)
+    }
+
+    /// The attributes of an inode that must be there.
+    pub(crate) fn existing(&self, inode: Inode) -> Result<Attributes> {
+        self.layers.attributes(inode)?.ok_or(Error::NotFound)
+    }
+
+    /// The attributes of an inode that must be a directory.
+    pub(crate) fn directory(&self, inode: Inode) -> Result<Attributes> {
+        let attributes = self.existing(inode)?;
+        if attributes.is_directory() { Ok(attributes) } else { Err(Error::NotADirectory) }
+    }
+
+    /// The attributes of an inode that must be a regular file.
+    pub(crate) fn file(&self, inode: Inode) -> Result<Attributes> {
+        let attributes = self.existing(inode)?;
+        match attributes.kind {
+            Kind::File => Ok(attributes),
+            Kind::Directory => Err(Error::IsADirectory),
+            _ => Err(Error::Invalid("not a regular file")),
+        }
+    }
+}
