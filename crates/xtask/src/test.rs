@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, from a machine that has nothing but Rust.
 
 use crate::parts::{self, Part, Selection};
-use crate::{fuzz, real, setup, workspace};
+use crate::{fuzz, posix, real, setup, workspace};
 use anyhow::Result;
 use clap::Args;
 
@@ -17,12 +17,16 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let fuzzing = fuzz::Options { seconds: options.fuzz_seconds, targets: Vec::new() };
-    let parts = [
-        Part::new("setup", "install what the tests need", setup::run),
-        Part::new("unit", "the tests of every crate", unit),
-        Part::new("fuzz", "arbitrary bytes into every decoder", || fuzz::run(&fuzzing)),
-        Part::new("real", "real programs on a real mount", || real::run(&real::Options::default())),
-    ];
+    let parts =
+        [
+            Part::new("setup", "install what the tests need", setup::run),
+            Part::new("unit", "the tests of every crate", unit),
+            Part::new("fuzz", "arbitrary bytes into every decoder", || fuzz::run(&fuzzing)),
+            Part::new("posix", "a mount does what ext4 and xfs do, call by call", || {
+                posix::run(&posix::Options::default())
+            }),
+            Part::new("real", "real programs on a real mount", || real::run(&real::Options::default())),
+        ];
     parts::run(&parts, &options.selection, "cargo xtask test")
 }
 

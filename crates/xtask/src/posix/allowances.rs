@@ -42,8 +42,8 @@ pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
         (Peer::Xfs, Operation::Symlink { to, .. }) => to.0.len() >= XFS_SYMLINK_BYTES_MAX,
         // Which of the times of both inodes and their directories are set is another choice than that of ext4.
         (Peer::Xfs, Operation::Rename { flags, .. }) => flags.contains(RenameFlags::EXCHANGE),
-        // An empty file that is made empty keeps set-group-id.
-        (Peer::Xfs, Operation::Truncate { size: 0, .. }) => !is_root,
+        // An empty file that is made empty keeps its times and set-group-id.
+        (Peer::Xfs, Operation::Truncate { size: 0, .. }) => true,
         (Peer::Xfs, Operation::Open { flags, .. }) => flags.contains(OFlags::TRUNC) && !is_root,
         _ => false,
     }
@@ -66,6 +66,21 @@ pub(super) fn depends_on_mappings(operation: &Operation) -> bool {
 /// setattr_prepare sees it).
 pub(super) fn is_unchecked_by_kernel(operation: &Operation) -> bool {
     matches!(operation, Operation::Chown { uid: None, gid: None, .. })
+}
+
+/// Whether an operation gives a file capabilities, or else set-user-id or set-group-id. A file with both loses both at a write of
+/// root's, where a local file system would leave the bits: the kernel asks for it by a SETATTR that sets nothing, as it does for a
+/// chown(2) that changes no owner (`mount/src/privileges.rs`).
+pub(super) fn is_of_privileges(operation: &Operation, capabilities: bool) -> bool {
+    const SET_ID: u32 = libc::S_ISUID | libc::S_ISGID;
+    match operation {
+        Operation::SetXattr { name, .. } => capabilities && name.0 == b"security.capability",
+        Operation::Open { mode, .. }
+        | Operation::Mkdir { mode, .. }
+        | Operation::Mknod { mode, .. }
+        | Operation::Chmod { mode, .. } => !capabilities && mode.0 & SET_ID != 0,
+        _ => false,
+    }
 }
 
 /// Whether the time of the last change of the content is kept. Of a fifo's content the kernel takes care alone, and over FUSE it

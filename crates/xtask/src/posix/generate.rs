@@ -90,12 +90,21 @@ const KINDS: &[(usize, Make)] = &[
     }),
 ];
 
+/// What holds for a whole sequence.
+struct Setting {
+    peer: Peer,
+    /// Whether what is written to mappings is with the file system at once.
+    is_flushed: bool,
+    /// Whether files may have capabilities, or else set-user-id and set-group-id ([`allowances::is_of_privileges`]).
+    has_capabilities: bool,
+}
+
 /// A sequence of so many steps, with looks at the whole trees in between and at the end.
 pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> {
-    let is_flushed = is_one_in(chance, 2);
+    let setting = Setting { peer, is_flushed: is_one_in(chance, 2), has_capabilities: is_one_in(chance, 3) };
     let mut steps = beginning(chance);
     for number in steps.len() + 1..=count {
-        steps.push(step(chance, peer, is_flushed));
+        steps.push(step(chance, &setting));
         if number % TREE_INTERVAL == 0 || number == count {
             steps.push(Step { user: User::Root, operation: Operation::Tree });
         }
@@ -114,17 +123,17 @@ fn beginning(chance: &mut Chance) -> Vec<Step> {
     mkdirs.into_iter().chain(opens).map(|operation| Step { user: User::Root, operation }).collect()
 }
 
-/// `is_flushed` tells whether what is written to mappings is with the file system at once.
-fn step(chance: &mut Chance, peer: Peer, is_flushed: bool) -> Step {
+fn step(chance: &mut Chance, setting: &Setting) -> Step {
     let user = one_of(chance, &[User::Root, User::Root, User::Root, User::Alice, User::Alice, User::Bob]);
     loop {
         let mut operation = operation(chance);
         if let Operation::MapWrite { flush, .. } = &mut operation {
-            *flush = is_flushed;
+            *flush = setting.is_flushed;
         }
-        let is_unequal = allowances::is_beyond(peer, user, &operation)
+        let is_unequal = allowances::is_beyond(setting.peer, user, &operation)
             || user != User::Root && allowances::is_unchecked_by_kernel(&operation)
-            || !is_flushed && allowances::depends_on_mappings(&operation)
+            || !setting.is_flushed && allowances::depends_on_mappings(&operation)
+            || allowances::is_of_privileges(&operation, !setting.has_capabilities)
             || needs_what_is_not_there(&operation);
         if !is_unequal {
             return Step { user, operation };

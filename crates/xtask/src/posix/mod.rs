@@ -32,7 +32,7 @@ use crate::real::pool::Pool;
 use crate::real::{self, chance::Chance, stage};
 use crate::{setup, workspace};
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use operation::Step;
 use peer::{LoopMount, Peer};
 use sequence::{Difference, Sides};
@@ -59,9 +59,9 @@ pub(crate) struct Options {
     /// Begin with this sequence of the run
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
-    /// The file system to compare with
-    #[arg(long, value_enum, default_value_t)]
-    peer: Peer,
+    /// The file system to compare with [default: each, one after the other]
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
     /// Play in this directory instead of on a pool of the test's own
     #[arg(long, value_name = "DIR", requires = "beside")]
     on: Option<PathBuf>,
@@ -82,7 +82,7 @@ impl Default for Options {
             operations: 200_000,
             seed: None,
             from: 0,
-            peer: Peer::Ext4,
+            peer: None,
             on: None,
             beside: None,
             dir: None,
@@ -96,30 +96,29 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("only root can mount the file system to compare with, and change users");
     }
     let seed = options.seed.unwrap_or_else(real::seed_from_clock);
-    match (&options.on, &options.beside) {
-        (Some(on), Some(beside)) => {
-            let sides = Sides { on: on.canonicalize()?, beside: beside.canonicalize()?, peer: options.peer };
-            play(&sides, options, seed)
-        }
-        _ => on_own_mounts(options, seed),
+    if let (Some(on), Some(beside)) = (&options.on, &options.beside) {
+        let peer = options.peer.unwrap_or_default();
+        return play(&Sides { on: on.canonicalize()?, beside: beside.canonicalize()?, peer }, options, seed);
     }
+    let peers = options.peer.map_or_else(|| Peer::value_variants().to_vec(), |peer| vec![peer]);
+    peers.into_iter().try_for_each(|peer| on_own_mounts(options, peer, seed))
 }
 
-fn on_own_mounts(options: &Options, seed: u64) -> Result<()> {
+fn on_own_mounts(options: &Options, peer: Peer, seed: u64) -> Result<()> {
     let binary = real::build_binary()?;
     let directory = options.dir.clone().map_or_else(default_dir, Ok)?;
     let (store, mount) = (directory.join("store"), directory.join("mount"));
     stage::clear(&directory, &store)?;
     std::fs::create_dir_all(&mount)?;
     let directory = directory.canonicalize()?;
-    let peer = LoopMount::make(options.peer, &directory)?;
+    let loop_mount = LoopMount::make(peer, &directory)?;
     let pool = Pool::new(binary, directory.join("store"), directory.join("mount")).with_run_time_max(RUN_TIME_MAX);
     pool.up()?;
-    let (on, beside) = (pool.mount().to_path_buf(), peer.point().to_path_buf());
-    let sides = Sides { on, beside, peer: options.peer };
+    let (on, beside) = (pool.mount().to_path_buf(), loop_mount.point().to_path_buf());
+    let sides = Sides { on, beside, peer };
     let played = play(&sides, options, seed);
     played.and_then(|()| expect_kept(&pool, &sides, seed))?;
-    drop((pool, peer));
+    drop((pool, loop_mount));
     stage::clear(&directory, &store)
 }
 
@@ -133,7 +132,7 @@ fn play(sides: &Sides, options: &Options, seed: u64) -> Result<()> {
     let start = Instant::now();
     let mut found = BTreeSet::new();
     let (mut calls, mut successes) = (0, 0);
-    println!("seed {seed}: {sequences} sequences of {SEQUENCE_STEPS} calls");
+    println!("{:?}, seed {seed}: {sequences} sequences of {SEQUENCE_STEPS} calls", sides.peer);
     for number in options.from..options.from + sequences {
         let steps = sequence(seed, number, sides.peer);
         let played = sides.play(&directory(number), &steps)?;
