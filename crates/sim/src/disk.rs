@@ -33,6 +33,8 @@ struct State {
     faults: Faults,
     syncs: u64,
     capacity_bytes: u64,
+    /// The disk after each operation, if somebody wants to know.
+    images: Option<Vec<SimDisk>>,
 }
 
 impl Default for SimDisk {
@@ -50,12 +52,23 @@ impl SimDisk {
             faults: Faults::default(),
             syncs: 0,
             capacity_bytes: CAPACITY_BYTES,
+            images: None,
         })
     }
 
     /// Another disk with the same content, durable and not. Cheap: sectors are shared.
     pub fn image(&self) -> Self {
-        Self::with_state(self.state.lock().clone())
+        Self::with_state(self.state.lock().image())
+    }
+
+    /// Keeps an image of the disk after each operation that changes it, from now on: every moment at which the power can go.
+    pub fn keep_images(&self) {
+        self.state.lock().images = Some(Vec::new());
+    }
+
+    /// The images kept since the last call.
+    pub fn take_images(&self) -> Vec<Self> {
+        self.state.lock().images.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The disk as it is after a loss of power now: what was synced, and a part of the rest that the seed chooses. This disk
@@ -70,17 +83,28 @@ impl SimDisk {
             faults: Faults::default(),
             syncs: 0,
             capacity_bytes: state.capacity_bytes,
+            images: None,
         })
+    }
+
+    /// The disk after a loss of power now, of which nothing survives but what was synced.
+    pub fn crash_to_durable(&self) -> Self {
+        let state = self.state.lock();
+        let names = state.names.after_crash(&mut Random::new(0), 0);
+        let files = state.files.iter().map(|file| file.after_crash(&mut Random::new(0), 0)).collect();
+        let (faults, capacity_bytes) = (Faults::default(), state.capacity_bytes);
+        Self::with_state(State { names, files, faults, syncs: 0, capacity_bytes, images: None })
     }
 
     /// The disk as the next process finds it when only the process has ended: all that was written is there, and what no sync
     /// covered can still be lost. This disk stays as it is.
     pub fn restart(&self) -> Self {
-        let state = self.state.lock().clone();
+        let state = self.state.lock().image();
         Self::with_state(State { faults: Faults::default(), ..state })
     }
 
-    /// How many operations have changed the disk, or tried to: creations, writes, cuts, removals, renames, syncs.
+    /// How many operations have changed the disk, or tried to: creations of files and folders, writes, cuts, removals, renames,
+    /// syncs.
     pub fn operations(&self) -> u64 {
         self.state.lock().faults.operations()
     }
@@ -116,6 +140,16 @@ impl SimDisk {
         self.state.lock().faults.ignore_folder_syncs();
     }
 
+    /// This sync of a file, counted from 0, does nothing, and says that it did.
+    pub fn skip_sync(&self, number: u64) {
+        self.state.lock().faults.skip_sync(number);
+    }
+
+    /// Syncs of files cover only the last write from now on: what was written before it reaches the disk after it.
+    pub fn reverse_syncs(&self) {
+        self.state.lock().faults.reverse_syncs();
+    }
+
     /// Sets the size. A file for which there is no space is not made.
     pub fn set_capacity(&self, bytes: u64) {
         self.state.lock().capacity_bytes = bytes;
@@ -141,14 +175,16 @@ impl SimDisk {
     /// Runs a change of the disk, unless it is to fail.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
-        match state.faults.next() {
+        let result = match state.faults.next() {
             Fate::Work => change(&mut state),
             Fate::Interrupted => {
                 change(&mut state)?;
                 Err(power_is_gone())
             }
             Fate::Fail(kind) => Err(kind.into()),
-        }
+        };
+        state.keep_image();
+        result
     }
 
     fn file(&self, number: FileNumber) -> Arc<dyn DiskFile> {
@@ -157,7 +193,21 @@ impl SimDisk {
 }
 
 impl State {
+    fn image(&self) -> Self {
+        Self { images: None, ..self.clone() }
+    }
+
+    fn keep_image(&mut self) {
+        let image = self.images.is_some().then(|| SimDisk::with_state(self.image()));
+        if let (Some(images), Some(image)) = (&mut self.images, image) {
+            images.push(image);
+        }
+    }
+
     fn create(&mut self, path: &str, length: u64) -> io::Result<FileNumber> {
+        if !self.names.has_folder_of(path) {
+            return Err(ErrorKind::NotFound.into());
+        }
         if self.names.get(path).is_some() {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -187,9 +237,14 @@ impl State {
 
     /// Syncs a file. A sync in which the power goes has made nothing durable for certain, so the crash decides.
     fn sync(&mut self, number: FileNumber, fate: Fate) -> io::Result<()> {
+        let sync = self.syncs;
         self.syncs += 1;
         match fate {
-            Fate::Work if self.faults.ignores_syncs() => Ok(()),
+            Fate::Work if self.faults.ignores_sync(sync) => Ok(()),
+            Fate::Work if self.faults.reverses_syncs() => {
+                self.files[number].sync_last_write();
+                Ok(())
+            }
             Fate::Work => {
                 self.files[number].sync();
                 Ok(())
@@ -234,12 +289,21 @@ impl Disk for SimDisk {
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let state = self.state.lock();
         check_power(&state)?;
+        if !state.names.has_folder(folder) {
+            return Err(ErrorKind::NotFound.into());
+        }
         Ok(state.names.list(folder))
     }
 
-    /// Folders are always there.
-    fn create_folder(&self, _path: &str) -> io::Result<()> {
-        check_power(&self.state.lock())
+    fn create_folder(&self, path: &str) -> io::Result<()> {
+        check_power(&self.state.lock())?;
+        if self.state.lock().names.has_folder(path) {
+            return Ok(());
+        }
+        self.change(|state| {
+            state.names.make_folder(path);
+            Ok(())
+        })
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
@@ -253,7 +317,9 @@ impl Disk for SimDisk {
     fn sync_folder(&self, path: &str) -> io::Result<()> {
         let mut state = self.state.lock();
         let fate = state.faults.next();
-        state.sync_folder(path, fate)
+        let result = state.sync_folder(path, fate);
+        state.keep_image();
+        result
     }
 
     fn space(&self) -> io::Result<Space> {
@@ -289,7 +355,9 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state.lock();
         let fate = state.faults.next();
-        state.sync(self.number, fate)
+        let result = state.sync(self.number, fate);
+        state.keep_image();
+        result
     }
 
     fn length(&self) -> io::Result<u64> {

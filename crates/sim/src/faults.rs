@@ -11,6 +11,8 @@ pub(crate) struct Faults {
     fail_at: BTreeMap<u64, io::ErrorKind>,
     ignores_syncs: bool,
     ignores_folder_syncs: bool,
+    skipped_sync: Option<u64>,
+    reverses_syncs: bool,
 }
 
 /// What an operation that changes the disk is to do.
@@ -62,9 +64,24 @@ impl Faults {
         self.ignores_syncs = true;
     }
 
-    /// Whether syncs do nothing.
-    pub(crate) fn ignores_syncs(&self) -> bool {
-        self.ignores_syncs
+    /// One sync does nothing, and says that it did.
+    pub(crate) fn skip_sync(&mut self, number: u64) {
+        self.skipped_sync = Some(number);
+    }
+
+    /// Whether a sync does nothing.
+    pub(crate) fn ignores_sync(&self, number: u64) -> bool {
+        self.ignores_syncs || self.skipped_sync == Some(number)
+    }
+
+    /// Syncs cover only the last write from now on.
+    pub(crate) fn reverse_syncs(&mut self) {
+        self.reverses_syncs = true;
+    }
+
+    /// Whether syncs cover only the last write.
+    pub(crate) fn reverses_syncs(&self) -> bool {
+        self.reverses_syncs
     }
 
     /// Syncs of folders do nothing from now on, and say that they did.

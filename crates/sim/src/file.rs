@@ -16,6 +16,8 @@ pub(crate) struct FileState {
     live: Sectors,
     durable: Sectors,
     unsynced: Vec<Change>,
+    /// Where in `unsynced` the last write begins.
+    last_write: usize,
     /// Changes that a failed sync dropped: the page cache has them, no later sync writes them.
     dropped: Vec<Change>,
 }
@@ -24,7 +26,7 @@ impl FileState {
     /// A new file of zeros; its length is not durable yet.
     pub(crate) fn zeros(length: u64) -> Self {
         let unsynced = vec![Change::Length(length)];
-        Self { live: Sectors::zeros(length), durable: Sectors::default(), unsynced, dropped: Vec::new() }
+        Self { live: Sectors::zeros(length), unsynced, ..Self::default() }
     }
 
     /// Reads what was written.
@@ -39,6 +41,7 @@ impl FileState {
 
     /// Writes at an offset.
     pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) {
+        self.last_write = self.unsynced.len();
         let length = self.live.length;
         let sectors = self.live.write(bytes, offset);
         if self.live.length > length {
@@ -56,6 +59,14 @@ impl FileState {
     /// Makes what was written durable.
     pub(crate) fn sync(&mut self) {
         for change in std::mem::take(&mut self.unsynced) {
+            apply(&mut self.durable, change);
+        }
+    }
+
+    /// Makes only the last write durable; what was written before it stays undecided.
+    pub(crate) fn sync_last_write(&mut self) {
+        let last_write = self.last_write.min(self.unsynced.len());
+        for change in self.unsynced.split_off(last_write) {
             apply(&mut self.durable, change);
         }
     }
@@ -84,7 +95,7 @@ impl FileState {
             }
         }
         content.set_length(content.length);
-        Self { live: content.clone(), durable: content, unsynced: Vec::new(), dropped: Vec::new() }
+        Self { live: content.clone(), durable: content, ..Self::default() }
     }
 }
 
@@ -130,6 +141,17 @@ mod tests {
         file.sync();
         assert_eq!(content(&file), [5; 512]);
         assert_eq!(content(&file.after_crash(&mut Random::new(1), 0)), [0; 512]);
+    }
+
+    #[test]
+    fn a_reversed_sync_leaves_what_was_written_first_undecided() {
+        let mut file = FileState::zeros(1024);
+        file.sync();
+        file.write(&[1; 512], 0);
+        file.write(&[2; 512], 512);
+        file.sync_last_write();
+        let bytes = content(&file.after_crash(&mut Random::new(1), 0));
+        assert_eq!((bytes[0], bytes[512]), (0, 2));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) type FileNumber = usize;
 #[derive(Clone, Debug)]
 enum Change {
     Link { path: String, file: FileNumber },
+    Folder { path: String },
     Unlink { path: String },
     Rename { from: String, to: String, file: FileNumber },
 }
@@ -19,6 +20,8 @@ enum Change {
 pub(crate) struct Names {
     live: BTreeMap<String, FileNumber>,
     durable: BTreeMap<String, FileNumber>,
+    folders: BTreeSet<String>,
+    durable_folders: BTreeSet<String>,
     unsynced: Vec<Change>,
 }
 
@@ -35,9 +38,26 @@ impl Names {
 
     /// The names in a folder, those of folders in it included.
     pub(crate) fn list(&self, folder: &str) -> Vec<String> {
-        let inside = self.live.keys().filter_map(|path| rest_of(path, folder));
+        let inside = self.live.keys().chain(&self.folders).filter_map(|path| rest_of(path, folder));
         let names: BTreeSet<&str> = inside.filter_map(|rest| rest.split('/').next()).collect();
         names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Whether a folder is there. The topmost one always is.
+    pub(crate) fn has_folder(&self, path: &str) -> bool {
+        path.is_empty() || self.folders.contains(path)
+    }
+
+    /// Whether the folder is there in which a path lies.
+    pub(crate) fn has_folder_of(&self, path: &str) -> bool {
+        self.has_folder(folder_of(path))
+    }
+
+    /// Makes a folder, if it is not there.
+    pub(crate) fn make_folder(&mut self, path: &str) {
+        if !self.has_folder(path) {
+            self.change(Change::Folder { path: path.to_owned() });
+        }
     }
 
     /// Gives a file a name.
@@ -60,26 +80,32 @@ impl Names {
         let (synced, rest) = std::mem::take(&mut self.unsynced).into_iter().partition(|change| change.is_in(folder));
         self.unsynced = rest;
         let synced: Vec<Change> = synced;
-        synced.iter().for_each(|change| change.apply(&mut self.durable));
+        synced.iter().for_each(|change| change.apply(&mut self.durable, &mut self.durable_folders));
     }
 
-    /// The names after a loss of power: the durable ones, and so many of 100 of the unsynced changes.
+    /// The names after a loss of power: the durable ones, and so many of 100 of the unsynced changes. What lies in a folder that is
+    /// lost is lost with it.
     pub(crate) fn after_crash(&self, random: &mut Random, survive_percent: u64) -> Self {
-        let mut names = self.durable.clone();
+        let (mut names, mut folders) = (self.durable.clone(), self.durable_folders.clone());
         let survivors = self.unsynced.iter().filter(|_| random.percent(survive_percent));
-        survivors.for_each(|change| change.apply(&mut names));
-        Self { live: names.clone(), durable: names, unsynced: Vec::new() }
+        survivors.for_each(|change| change.apply(&mut names, &mut folders));
+        names.retain(|path, _| folder_of(path).is_empty() || folders.contains(folder_of(path)));
+        let (durable, durable_folders) = (names.clone(), folders.clone());
+        Self { live: names, durable, folders, durable_folders, unsynced: Vec::new() }
     }
 
     fn change(&mut self, change: Change) {
-        change.apply(&mut self.live);
+        change.apply(&mut self.live, &mut self.folders);
         self.unsynced.push(change);
     }
 }
 
 impl Change {
-    fn apply(&self, names: &mut BTreeMap<String, FileNumber>) {
+    fn apply(&self, names: &mut BTreeMap<String, FileNumber>, folders: &mut BTreeSet<String>) {
         match self {
+            Self::Folder { path } => {
+                folders.insert(path.clone());
+            }
             Self::Link { path, file } => {
                 names.insert(path.clone(), *file);
             }
@@ -95,7 +121,7 @@ impl Change {
 
     fn is_in(&self, folder: &str) -> bool {
         match self {
-            Self::Link { path, .. } | Self::Unlink { path } => folder_of(path) == folder,
+            Self::Link { path, .. } | Self::Folder { path } | Self::Unlink { path } => folder_of(path) == folder,
             Self::Rename { from, to, .. } => folder_of(from) == folder || folder_of(to) == folder,
         }
     }
@@ -140,9 +166,12 @@ mod tests {
     #[test]
     fn syncing_a_folder_leaves_the_names_in_another_undecided() {
         let mut names = Names::default();
-        names.link("a", 1);
         names.link("folder/b", 2);
         names.sync("folder");
+        assert_eq!(names.after_crash(&mut Random::new(1), 0).get("folder/b"), None, "the folder itself is undecided");
+        names.make_folder("folder");
+        names.sync("");
+        names.link("a", 1);
         let names = names.after_crash(&mut Random::new(1), 0);
         assert_eq!((names.get("a"), names.get("folder/b")), (None, Some(2)));
     }

@@ -5,6 +5,7 @@
 //! of the sources ([`tidy`]) are held here, since they belong to no crate.
 
 mod check;
+mod crash;
 mod fuzz;
 mod parts;
 mod posix;
@@ -33,6 +34,8 @@ enum Chore {
     Setup,
     /// Feed the decoders arbitrary bytes.
     Fuzz(fuzz::Options),
+    /// Cut the power of the simulated disk at every operation of more and more workloads.
+    Crash(crash::Options),
     /// Run the test on a real mount with real input.
     Real(real::Options),
     /// Compare a mount with a local file system, call by call.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Fix => check::fix(),
         Chore::Setup => setup::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::Crash(options) => crash::run(&options),
         Chore::Real(options) => real::run(&options),
         Chore::Posix(options) => posix::run(&options),
     };

@@ -1,71 +1,21 @@
-//! Random operations on a volume, against a file system that is obviously right; then the same with the power going at every
-//! operation of the disk.
+//! Random operations on a volume, against a file system that is obviously right. `tests/crash` does the same while the power goes.
 //!
-//! A failure names its seed. `MODEL_SEEDS` and `CRASH_SEEDS` set how many are tried.
+//! A failure names its seed. `MODEL_SEEDS` sets how many are tried.
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod kept;
 mod model;
+mod place;
 mod workload;
 
-use block::{Compression, MemoryIndex, Store, StoreId, StoreOptions};
+use block::{MemoryIndex, Store};
 use kept::KeptModel;
-use sim::{Random, SimDisk};
+use place::{OWNER, main_volume, open_pool, open_pool_at, pool_options, store_options};
+use sim::SimDisk;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use volume::{Creator, Environment, Inode, NewInode, Pool, PoolOptions, Timestamp, Volume, VolumeId};
+use volume::{Inode, NewInode, Pool, PoolOptions, Timestamp};
 use workload::{FILE_BYTES_MAX, Workload, dump};
-
-/// A clock that ticks when it is looked at.
-#[derive(Default)]
-struct Clock(AtomicU64);
-
-impl Clock {
-    fn seconds(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Environment for Clock {
-    fn now(&self) -> Timestamp {
-        let ticks = self.0.fetch_add(1, Ordering::Relaxed);
-        Timestamp { seconds: ticks as i64, nanoseconds: 0 }
-    }
-
-    fn random(&self) -> u64 {
-        7
-    }
-}
-
-fn store_options() -> StoreOptions {
-    let id = Some(StoreId::from_bytes([1; StoreId::BYTES]));
-    StoreOptions { segment_bytes: 256 << 10, compression: Compression::Lz4, id }
-}
-
-const OWNER: Creator = Creator { uid: 1, gid: 1 };
-
-fn pool_options() -> PoolOptions {
-    PoolOptions { environment: Arc::new(Clock::default()), background: false, owner: OWNER }
-}
-
-fn open_pool(disk: &SimDisk, is_new: bool) -> Result<Pool, volume::PoolError> {
-    open_pool_at(disk, is_new, &Arc::default())
-}
-
-fn open_pool_at(disk: &SimDisk, is_new: bool, clock: &Arc<Clock>) -> Result<Pool, volume::PoolError> {
-    let disk = Arc::new(disk.clone());
-    let index = Box::new(MemoryIndex::default());
-    let store = match is_new {
-        true => Store::create(disk, index, store_options())?,
-        false => Store::open(disk, index, store_options())?,
-    };
-    Pool::open(Arc::new(store), PoolOptions { environment: clock.clone(), ..pool_options() })
-}
-
-fn main_volume(pool: &Pool) -> Arc<Volume> {
-    pool.volume(VolumeId::FIRST).expect("a pool has a first volume")
-}
 
 fn seeds(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -104,7 +54,7 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
                     pool = open_pool_at(&disk, false, &clock).unwrap();
                     volume = main_volume(&pool);
                 }
-                3..=6 => kept = kept.step(&mut workload.random, &volume, &workload.model.dump()).after,
+                3..=6 => kept = kept.step(&mut workload.random, &volume, &workload.model.dump()),
                 7 => set_retention(&pool, RETENTIONS[workload.random.below(4) as usize]),
                 _ => {}
             }
@@ -115,138 +65,6 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
         }
         let counted = volume.space().unwrap().inodes;
         assert_eq!(counted, workload.model.nodes.len() as u64, "seed {seed}: inodes are miscounted");
-    }
-}
-
-/// What a run of the workload accepted, until it ended or the power went.
-struct History {
-    /// What a user saw after each number of steps.
-    states: Vec<Vec<String>>,
-    /// Steps that a completed sync promised to keep.
-    durable_steps: usize,
-    /// The snapshots that are there.
-    kept: KeptModel,
-    /// Those that are there if the operation that the power cut off was done.
-    kept_perhaps: KeptModel,
-    operations: u64,
-}
-
-fn run(seed: u64, disk: &SimDisk, steps: usize) -> History {
-    let mut workload = Workload::new(Inode::ROOT, seed, 40 << 10);
-    let mut history = History {
-        states: vec![workload.model.dump()],
-        durable_steps: 0,
-        kept: KeptModel::default(),
-        kept_perhaps: KeptModel::default(),
-        operations: 0,
-    };
-    let Ok(pool) = open_pool(disk, true) else {
-        return history;
-    };
-    let volume = main_volume(&pool);
-    for _ in 0..steps {
-        if workload.step(&volume).is_err() {
-            break;
-        }
-        history.states.push(workload.model.dump());
-        let is_durable = match workload.random.below(8) {
-            0 => volume.sync().is_ok(),
-            1 => volume.checkpoint().is_ok(),
-            2 => step_snapshots(&mut history, &mut workload, &volume),
-            _ => false,
-        };
-        if is_durable {
-            history.durable_steps = history.states.len() - 1;
-        }
-        if disk.is_stopped() {
-            break;
-        }
-    }
-    history.operations = disk.operations();
-    history
-}
-
-/// Does something to snapshots. Gives whether everything before it is durable.
-fn step_snapshots(history: &mut History, workload: &mut Workload, volume: &Volume) -> bool {
-    let before = history.kept.snapshots.clone();
-    let attempt = history.kept.step(&mut workload.random, volume, &workload.model.dump());
-    history.kept_perhaps = attempt.after;
-    if attempt.is_done {
-        history.kept = history.kept_perhaps.clone();
-    }
-    attempt.is_done && history.kept.snapshots != before
-}
-
-/// Recovers and checks the prefix; then the volume must take operations again.
-fn check_recovered(disk: &SimDisk, history: &History) {
-    let Ok(pool) = open_pool(disk, false) else {
-        assert_eq!(history.durable_steps, 0, "a pool with synced content does not open");
-        return;
-    };
-    let volume = main_volume(&pool);
-    let found = dump(&volume, Inode::ROOT).unwrap();
-    let kept = history.states.iter().rposition(|state| *state == found);
-    let kept = kept.unwrap_or_else(|| panic!("no prefix of the operations gives what was recovered:\n{found:#?}"));
-    assert!(kept >= history.durable_steps, "{} steps were synced, {kept} are there", history.durable_steps);
-    let snapshots = KeptModel::found(&volume);
-    let is_right = [&history.kept, &history.kept_perhaps].iter().any(|model| model.snapshots == snapshots);
-    assert!(is_right, "snapshots:\n{snapshots:#?}\nshould be\n{:#?}", history.kept.snapshots);
-    volume
-        .write(
-            volume.make(Inode::ROOT, b"after", NewInode::File, 0o600, Creator { uid: 1, gid: 1 }).unwrap().0,
-            0,
-            &[1; 5000],
-            volume::Privileges::Keep,
-        )
-        .unwrap();
-    volume.sync().unwrap();
-    volume.checkpoint().unwrap();
-}
-
-#[test]
-fn a_crash_at_any_operation_of_the_disk_leaves_a_prefix_with_everything_synced() {
-    let mut points = 0;
-    for seed in 0..seeds("CRASH_SEEDS", 4) {
-        let whole = run(seed, &SimDisk::new(), 60);
-        for operation in 0..whole.operations {
-            let disk = SimDisk::new();
-            disk.stop_at(operation);
-            let history = run(seed, &disk, 60);
-            for survival in 0..2 {
-                println!("seed {seed}, operation {operation}, survival {survival}");
-                let crashed = disk.crash(survival * 1000 + operation);
-                crash_in_recovery(&crashed, operation + survival, &history);
-                check_recovered(&crashed, &history);
-                points += 1;
-            }
-        }
-    }
-    println!("{points} crashes");
-    assert!(points > 400, "the workload is long enough to mean something: {points}");
-}
-
-/// The power goes again while the first loss is being recovered from.
-fn crash_in_recovery(crashed: &SimDisk, seed: u64, history: &History) {
-    let disk = crashed.image();
-    disk.stop_at(Random::new(seed).below(6));
-    let _ = open_pool(&disk, false);
-    check_recovered(&disk.crash(seed), history);
-}
-
-#[test]
-#[should_panic(expected = "steps")]
-fn the_crash_test_notices_a_disk_that_ignores_syncs() {
-    for seed in 0..20 {
-        let disk = SimDisk::new();
-        disk.ignore_syncs();
-        let history = run(seed, &disk, 60);
-        for survival in 0..10 {
-            let crashed = disk.crash(survival);
-            let Ok(pool) = open_pool(&crashed, false) else { panic!("{} steps were synced", history.durable_steps) };
-            let found = dump(&main_volume(&pool), Inode::ROOT);
-            let kept = found.ok().and_then(|found| history.states.iter().rposition(|state| *state == found));
-            assert!(kept.is_some_and(|kept| kept >= history.durable_steps), "steps are lost");
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Seeded operations, done to a volume and to the model, with equal results.
 
 use crate::model::{Errno, Model, line};
+use block::{Block, Name};
 use sim::Random;
 use std::collections::BTreeMap;
 use volume::{
@@ -18,11 +19,20 @@ pub(crate) struct Workload {
     pub(crate) model: Model,
     /// Longest write and offset, so that crash tests stay small.
     pub(crate) file_bytes: u64,
+    /// What a user saw after each operation, if somebody wants to know: a step may have several.
+    pub(crate) states: Option<Vec<Name>>,
 }
 
 impl Workload {
     pub(crate) fn new(top: Inode, seed: u64, file_bytes: u64) -> Self {
-        Self { random: Random::new(seed), model: Model::new(top), file_bytes }
+        Self { random: Random::new(seed), model: Model::new(top), file_bytes, states: None }
+    }
+
+    /// Takes note of what a user sees now.
+    pub(crate) fn note(&mut self) {
+        if let Some(states) = &mut self.states {
+            states.push(digest(&self.model.dump()));
+        }
     }
 
     fn pick(&mut self, from: &[u64]) -> Option<Inode> {
@@ -107,6 +117,7 @@ impl Workload {
         let bytes = self.random.bytes(length as usize);
         volume.write(file, offset, &bytes, Privileges::Keep)?;
         self.model.write(file.0, offset as usize, &bytes);
+        self.note();
         Ok(())
     }
 
@@ -227,6 +238,8 @@ impl Workload {
     fn set_permissions(&mut self, volume: &Volume) -> Result<()> {
         let (inode, permissions) = (self.an_inode(), self.random.below(0o10000) as u32);
         volume.set_attributes(inode, &AttributeChanges { permissions: Some(permissions), ..Default::default() })?;
+        self.model.set_permissions(inode.0, permissions);
+        self.note();
         // A directory with set-group-id hands it on: keep the model simple.
         let permissions = if self.model.nodes[&inode.0].kind == Kind::Directory { 0o755 } else { permissions };
         volume.set_attributes(inode, &AttributeChanges { permissions: Some(permissions), ..Default::default() })?;
@@ -257,6 +270,11 @@ impl Workload {
         assert_eq!(&buffer[..read], &expected[..expected.len().min(length as usize)]);
         Ok(())
     }
+}
+
+/// A dump in short.
+pub(crate) fn digest(dump: &[String]) -> Name {
+    Block::data(dump.join("\n").into()).name()
 }
 
 /// Holds the results together: true if both did it, false if both refused alike. An error of the disk is passed on.
