@@ -3,11 +3,11 @@
 use crate::convert::{self, VALID, errno};
 use crate::listing::list;
 use crate::lookups::Lookups;
-use crate::{privileges, xattr_name};
+use crate::{inode_flags, privileges, xattr_name};
 use fuse::{
-    CachedAttr, CopyPoint, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, NameBuffer, OpenFlags,
-    Opened, OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode, SetXattrOptions, StatFs, Statx,
-    StatxMask, StatxRequest, ValueBuffer, WriteOptions,
+    CachedAttr, CopyPoint, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, Ioctl, IoctlResult,
+    NameBuffer, OpenFlags, Opened, OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode,
+    SetXattrOptions, StatFs, Statx, StatxMask, StatxRequest, ValueBuffer, WriteOptions,
 };
 use std::sync::Arc;
 use volume::{Attributes, Creator, Error, FilePoint, Inode, NewInode, Privileges, RenameMode, Seek, Volume, XattrMode};
@@ -105,10 +105,16 @@ impl Filesystem for VolumeFilesystem {
         Ok(convert::cached(Inode(node), &attributes))
     }
 
-    fn statx(&self, request: &Request, node: u64, _: StatxRequest) -> Result<Statx, Errno> {
-        let CachedAttr { attr, attr_valid } = self.getattr(request, node, None)?;
-        let mask = StatxMask::BASIC | StatxMask::BTIME;
-        Ok(Statx { attr, attr_valid, mask, attributes: 0, attributes_mask: 0 })
+    fn statx(&self, _: &Request, node: u64, _: StatxRequest) -> Result<Statx, Errno> {
+        let attributes = self.volume.attributes(Inode(node)).map_err(errno)?;
+        let CachedAttr { attr, attr_valid } = convert::cached(Inode(node), &attributes);
+        Ok(Statx {
+            attr,
+            attr_valid,
+            mask: StatxMask::BASIC | StatxMask::BTIME,
+            attributes: inode_flags::statx_attributes(attributes.flags),
+            attributes_mask: inode_flags::statx_mask(),
+        })
     }
 
     fn setattr(&self, request: &Request, node: u64, changes: &SetAttr) -> Result<CachedAttr, Errno> {
@@ -317,6 +323,18 @@ impl Filesystem for VolumeFilesystem {
     fn removexattr(&self, _: &Request, node: u64, name: &[u8]) -> Result<(), Errno> {
         xattr_name::check(name)?;
         self.volume.remove_xattr(Inode(node), name).map_err(errno)
+    }
+
+    fn ioctl(
+        &self,
+        _: &Request,
+        node: u64,
+        _: u64,
+        ioctl: Ioctl,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<IoctlResult, Errno> {
+        inode_flags::ioctl(&self.volume, Inode(node), ioctl, input, output)
     }
 
     fn fallocate(&self, _: &Request, node: u64, _: u64, offset: u64, length: u64, mode: u32) -> Result<(), Errno> {

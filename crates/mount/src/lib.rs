@@ -7,6 +7,7 @@
 
 mod convert;
 mod filesystem;
+mod inode_flags;
 mod listing;
 mod lookups;
 mod privileges;

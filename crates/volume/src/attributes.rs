@@ -22,6 +22,20 @@ pub struct AttributeChanges {
     pub privileges: Privileges,
 }
 
+impl AttributeChanges {
+    /// Whether the inode's flags allow the changes (`may_setattr` of the kernel, and ext4's own check).
+    fn check_allowed(&self, attributes: &Attributes) -> Result<()> {
+        let sets_a_time = |time| matches!(time, Some(TimeChange::To(_)));
+        let changes_what_is_protected = self.permissions.is_some()
+            || self.uid.is_some()
+            || self.gid.is_some()
+            || self.size.is_some()
+            || sets_a_time(self.accessed)
+            || sets_a_time(self.modified);
+        if changes_what_is_protected { attributes.check_unprotected() } else { attributes.check_mutable() }
+    }
+}
+
 /// What a change of a file does to what lets a program do more than its user. Directories keep all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Privileges {
@@ -63,6 +77,7 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.existing(inode)?;
+        changes.check_allowed(&attributes)?;
         let now = self.now();
         if let Some(size) = changes.size {
             self.check_resizable(&attributes)?;

@@ -1,5 +1,6 @@
 //! What an inode is.
 
+use crate::InodeFlags;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An inode's number in its volume: never used again after the inode is gone, below [`crate::limits::INODE_NUMBER_MAX`].
@@ -111,7 +112,7 @@ pub struct Attributes {
     pub size: u64,
     /// Bytes that the content takes, before compression.
     pub allocated_bytes: u64,
-    /// When it was last read, as far as anybody said so: reading does not set it.
+    /// When it was last read, as far as anybody said so.
     pub accessed: Timestamp,
     /// Last change of the content.
     pub modified: Timestamp,
@@ -121,6 +122,8 @@ pub struct Attributes {
     pub born: Timestamp,
     /// Of a directory, the one that holds it; otherwise 0.
     pub parent: u64,
+    /// What chattr(1) sets.
+    pub flags: InodeFlags,
 }
 
 impl Attributes {

@@ -22,6 +22,8 @@ impl Volume {
         if self.dentry(directory, name)?.is_some() {
             return Err(Error::Exists);
         }
+        parent.check_may_gain_names()?;
+        attributes.check_unprotected()?;
         match attributes.links {
             LINKS_MAX.. => return Err(Error::TooManyLinks),
             0 => self.set_orphan(inode, None),
@@ -72,6 +74,8 @@ impl Volume {
             }
             let mut parent = self.directory(directory)?;
             let attributes = self.existing(inode)?;
+            parent.check_may_lose_names()?;
+            attributes.check_unprotected()?;
             may_go(&attributes)?;
             if attributes.is_directory() {
                 parent.links = parent.links.saturating_sub(1);

@@ -116,6 +116,7 @@ impl Volume {
         if self.dentry(directory, name)?.is_some() {
             return Err(Error::Exists);
         }
+        parent.check_may_gain_names()?;
         let (inode, attributes) = self.new_inode(directory, &parent, new, permissions, creator)?;
         if attributes.is_directory() {
             parent.links += 1;
@@ -149,6 +150,7 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(directory);
         let parent = self.living_directory(directory)?;
+        parent.check_may_gain_names()?;
         let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
         let mut attributes = self.new_attributes(directory, &parent, &NewInode::File, permissions, creator);
         attributes.links = 0;
@@ -185,6 +187,7 @@ impl Volume {
             changed: now,
             born: now,
             parent: if is_directory { directory.0 } else { 0 },
+            flags: parent.flags.inherited(),
         }
     }
 

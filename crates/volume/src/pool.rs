@@ -12,7 +12,7 @@ use crate::root::Root;
 use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
-use crate::{Attributes, Creator, Error, Inode, Kind, Settings, Volume, recovery};
+use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Volume, recovery};
 use block::{Blocks, Position, Store};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
@@ -195,6 +195,7 @@ impl Pool {
             changed: now,
             born: now,
             parent: Inode::ROOT.0,
+            flags: InodeFlags::default(),
         };
         volume.layers.overlay.change(Inode::ROOT, Change::Attributes(top.into()));
         volume.checkpoint()?;

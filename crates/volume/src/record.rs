@@ -4,10 +4,12 @@ use crate::change::Dentry;
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::extent::{Extent, Source};
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INODE_NUMBER_MAX};
-use crate::{Attributes, Kind, Timestamp};
+use crate::{Attributes, InodeFlags, Kind, Timestamp};
 use block::Name;
 
-const ATTRIBUTES_VERSION: u8 = 1;
+/// Versions of an inode's attributes: the second has flags. An inode without any is written as the first.
+const ATTRIBUTES: u8 = 1;
+const ATTRIBUTES_WITH_FLAGS: u8 = 2;
 
 const KINDS: [Kind; 7] =
     [Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo, Kind::Socket, Kind::CharacterDevice, Kind::BlockDevice];
@@ -39,7 +41,8 @@ pub(crate) fn timestamp(reader: &mut Reader<'_>) -> Parsed<Timestamp> {
 }
 
 pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
-    bytes.put_u8(ATTRIBUTES_VERSION);
+    let has_flags = attributes.flags != InodeFlags::default();
+    bytes.put_u8(if has_flags { ATTRIBUTES_WITH_FLAGS } else { ATTRIBUTES });
     bytes.put_u8(kind_byte(attributes.kind));
     bytes.put_u16(attributes.permissions as u16);
     bytes.put_u32(attributes.uid);
@@ -52,10 +55,17 @@ pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
     for time in [attributes.accessed, attributes.modified, attributes.changed, attributes.born] {
         put_timestamp(bytes, time);
     }
+    if has_flags {
+        bytes.put_u32(attributes.flags.bits());
+    }
 }
 
 pub(crate) fn attributes(reader: &mut Reader<'_>) -> Parsed<Attributes> {
-    reader.version(ATTRIBUTES_VERSION)?;
+    let version = match reader.u8()? {
+        0 => return Err(Malformed::Bytes),
+        version @ (ATTRIBUTES | ATTRIBUTES_WITH_FLAGS) => version,
+        _ => return Err(Malformed::Newer),
+    };
     Ok(Attributes {
         kind: kind_of(reader.u8()?)?,
         permissions: reader.u16()? as u32,
@@ -70,6 +80,10 @@ pub(crate) fn attributes(reader: &mut Reader<'_>) -> Parsed<Attributes> {
         modified: timestamp(reader)?,
         changed: timestamp(reader)?,
         born: timestamp(reader)?,
+        flags: match version {
+            ATTRIBUTES_WITH_FLAGS => InodeFlags::from_bits(reader.u32()?).ok_or(Malformed::Newer)?,
+            _ => InodeFlags::default(),
+        },
     })
 }
 
@@ -103,4 +117,44 @@ pub(crate) fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Parse
     let mut reader = Reader(bytes);
     let value = read(&mut reader)?;
     if reader.is_empty() { Ok(value) } else { Err(Malformed::Bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 1 wrote it, byte by byte.
+    fn first_version() -> Vec<u8> {
+        let mut bytes = vec![1, 0];
+        bytes.extend_from_slice(&0o640u16.to_le_bytes());
+        [1000u32, 100, 2, 0].iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        [70_000u64, 65_536, 0].iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        for seconds in 1..5u64 {
+            bytes.extend_from_slice(&seconds.to_le_bytes());
+            bytes.extend_from_slice(&7u32.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn attributes_of_the_first_version_are_read_and_written_as_they_were() {
+        let read = whole(&first_version(), attributes).unwrap();
+        assert_eq!((read.permissions, read.uid, read.size, read.flags), (0o640, 1000, 70_000, InodeFlags::default()));
+        assert_eq!(read.born, Timestamp { seconds: 4, nanoseconds: 7 });
+        let mut written = Vec::new();
+        put_attributes(&mut written, &read);
+        assert_eq!(written, first_version());
+    }
+
+    #[test]
+    fn flags_make_the_second_version_and_unknown_ones_a_newer_one() {
+        let mut read = whole(&first_version(), attributes).unwrap();
+        read.flags = InodeFlags::IMMUTABLE | InodeFlags::NO_DUMP;
+        let mut written = Vec::new();
+        put_attributes(&mut written, &read);
+        assert_eq!((written[0], written.len()), (2, 96));
+        assert_eq!(whole(&written, attributes), Ok(read));
+        written[95] = 1;
+        assert_eq!(whole(&written, attributes), Err(Malformed::Newer));
+    }
 }

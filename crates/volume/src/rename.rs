@@ -123,9 +123,17 @@ impl Volume {
     ) -> Result<Option<Inode>> {
         let moved = self.existing(Inode(source.inode))?;
         let mut parent = self.directory(from.directory)?;
-        if let Some(target) = target {
-            let replaced = self.existing(Inode(target.inode))?;
-            check_replaceable(&moved, &replaced)?;
+        parent.check_may_lose_names()?;
+        moved.check_unprotected()?;
+        let gaining = self.directory(to.directory)?;
+        match target {
+            Some(target) => {
+                let replaced = self.existing(Inode(target.inode))?;
+                gaining.check_may_lose_names()?;
+                replaced.check_unprotected()?;
+                check_replaceable(&moved, &replaced)?;
+            }
+            None => gaining.check_may_gain_names()?,
         }
         parent.links = parent.links.saturating_sub(moved.is_directory() as u32);
         match whiteout {
@@ -157,6 +165,11 @@ impl Volume {
     fn exchange(&self, from: &Place<'_>, source: Dentry, to: &Place<'_>, target: Dentry) -> Result<()> {
         let one = self.existing(Inode(source.inode))?;
         let other = self.existing(Inode(target.inode))?;
+        for directory in [from.directory, to.directory] {
+            self.directory(directory)?.check_may_lose_names()?;
+        }
+        one.check_unprotected()?;
+        other.check_unprotected()?;
         let mut parent = self.directory(from.directory)?;
         parent.links = (parent.links + other.is_directory() as u32).saturating_sub(one.is_directory() as u32);
         self.set_dentry(from.directory, &mut parent, from.name, Some(target));

@@ -61,6 +61,7 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.existing(inode)?;
+        attributes.check_unprotected()?;
         let is_there = self.layers.xattr(inode, name)?.is_some();
         check(is_there)?;
         if value.is_some() && !is_there {

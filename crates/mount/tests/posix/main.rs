@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod copying;
+mod inode_flags;
 mod mounted;
 mod whiteouts;

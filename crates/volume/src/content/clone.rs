@@ -28,6 +28,7 @@ impl Volume {
         if length == 0 {
             return Ok(0);
         }
+        attributes.check_may_write(to.offset)?;
         let end = to.offset.checked_add(length).filter(|end| *end <= FILE_BYTES_MAX).ok_or(Error::FileTooLarge)?;
         if from.inode == to.inode && from.offset < end && to.offset < from.offset + length {
             return Err(Error::Invalid("a range cannot be copied onto itself"));

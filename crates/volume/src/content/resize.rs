@@ -57,6 +57,7 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
+        attributes.check_mutable()?;
         if size > attributes.size {
             self.resize(inode, &mut attributes, size)?;
         }
@@ -70,6 +71,7 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let attributes = self.file(inode)?;
+        attributes.check_unprotected()?;
         self.make_hole(inode, attributes, offset, length)
     }
 
@@ -79,6 +81,7 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
+        attributes.check_unprotected()?;
         if end > attributes.size {
             self.resize(inode, &mut attributes, end)?;
         }

@@ -21,6 +21,7 @@ impl Volume {
         if bytes.is_empty() {
             return Ok(());
         }
+        attributes.check_may_write(offset)?;
         self.drop_privileges(inode, &mut attributes, privileges)?;
         let before = attributes.allocated_bytes;
         self.put_bytes(inode, &mut attributes, offset, bytes)?;
