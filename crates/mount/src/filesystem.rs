@@ -10,7 +10,10 @@ use fuse::{
     SetXattrOptions, StatFs, Statx, StatxMask, StatxRequest, ValueBuffer, WriteOptions,
 };
 use std::sync::Arc;
-use volume::{Attributes, Creator, Error, FilePoint, Inode, NewInode, Privileges, RenameMode, Seek, Volume, XattrMode};
+use volume::{
+    AccessListKind, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges, RenameMode,
+    Seek, SetGroupId, Volume, XattrMode,
+};
 
 /// A volume as the kernel sees it.
 pub(crate) struct VolumeFilesystem {
@@ -30,7 +33,7 @@ impl VolumeFilesystem {
     }
 
     fn make(&self, request: &Request, parent: u64, name: &[u8], new: NewInode<'_>, mode: u32) -> Result<Entry, Errno> {
-        let made = self.volume.make(Inode(parent), name, new, mode & 0o7777, creator(request));
+        let made = self.volume.make(Inode(parent), name, new, permissions(request, mode), creator(request));
         let (inode, attributes) = made.map_err(errno)?;
         Ok(self.named(inode, &attributes))
     }
@@ -53,6 +56,11 @@ impl VolumeFilesystem {
 
 fn creator(request: &Request) -> Creator {
     Creator { uid: request.uid(), gid: request.gid() }
+}
+
+/// The kernel leaves the umask to us: a default access list stands in for it.
+fn permissions(request: &Request, mode: u32) -> NewPermissions {
+    NewPermissions { mode: mode & 0o7777, umask: request.umask() }
 }
 
 fn new_inode(mode: u32, rdev: u32) -> Result<NewInode<'static>, Errno> {
@@ -194,7 +202,7 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn tmpfile(&self, request: &Request, parent: u64, mode: u32, _: OpenFlags) -> Result<(Entry, Opened), Errno> {
-        let made = self.volume.make_unnamed(Inode(parent), mode & 0o7777, creator(request));
+        let made = self.volume.make_unnamed(Inode(parent), permissions(request, mode), creator(request));
         let (inode, attributes) = made.map_err(errno)?;
         let entry = self.named(inode, &attributes);
         self.orphaned(Some(inode))?;
@@ -300,6 +308,10 @@ impl Filesystem for VolumeFilesystem {
         value: &[u8],
         options: SetXattrOptions,
     ) -> Result<(), Errno> {
+        if let Some(kind) = AccessListKind::of_xattr(name) {
+            let set_group_id = if options.acl_kill_sgid { SetGroupId::Drop } else { SetGroupId::Keep };
+            return self.volume.set_access_list(Inode(node), kind, value, set_group_id).map_err(errno);
+        }
         xattr_name::check(name)?;
         let mode = match options.mode {
             SetXattrMode::Set => XattrMode::Set,
@@ -310,7 +322,9 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn getxattr(&self, _: &Request, node: u64, name: &[u8], value: &mut ValueBuffer<'_>) -> Result<(), Errno> {
-        xattr_name::check(name)?;
+        if AccessListKind::of_xattr(name).is_none() {
+            xattr_name::check(name)?;
+        }
         value.append(&self.volume.xattr(Inode(node), name).map_err(errno)?)
     }
 
@@ -321,6 +335,9 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn removexattr(&self, _: &Request, node: u64, name: &[u8]) -> Result<(), Errno> {
+        if let Some(kind) = AccessListKind::of_xattr(name) {
+            return self.volume.remove_access_list(Inode(node), kind).map_err(errno);
+        }
         xattr_name::check(name)?;
         self.volume.remove_xattr(Inode(node), name).map_err(errno)
     }

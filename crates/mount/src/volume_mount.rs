@@ -43,6 +43,7 @@ impl VolumeMount {
         // Only this mount changes the volume: pages stay right when times change.
         let config = config.without(Features::AUTO_INVAL_DATA);
         let config = config.with(Features::EXPLICIT_INVAL_DATA | Features::HANDLE_KILLPRIV_V2);
+        let config = config.with(Features::POSIX_ACL | Features::DONT_MASK);
         Ok(Self { session: Session::mount(filesystem, mountpoint, &mount, &config)? })
     }
 

@@ -8,7 +8,7 @@ const PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 /// Only root sees these.
 const TRUSTED: &[u8] = b"trusted.";
 
-/// Refuses names that no Linux file system knows, and those whose meaning this one does not keep (access lists).
+/// Refuses names that no Linux file system keeps as they come. Access lists (`system.posix_acl_*`) are looked at before.
 pub(crate) fn check(name: &[u8]) -> Result<(), Errno> {
     let suffix = PREFIXES.iter().find_map(|prefix| name.strip_prefix(*prefix)).ok_or(Errno::EOPNOTSUPP)?;
     if suffix.is_empty() { Err(Errno::EINVAL) } else { Ok(()) }

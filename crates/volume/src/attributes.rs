@@ -86,6 +86,7 @@ impl Volume {
         }
         self.drop_privileges(inode, &mut attributes, changes.privileges)?;
         if let Some(permissions) = changes.permissions {
+            self.change_mode_of_access_list(inode, permissions)?;
             attributes.permissions = permissions & 0o7777;
         }
         attributes.uid = changes.uid.unwrap_or(attributes.uid);

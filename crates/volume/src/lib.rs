@@ -26,6 +26,7 @@
 //! What this crate deliberately does not know: the kernel, the network, where blocks lie. Permissions are checked by whoever
 //! calls (the kernel, for a mount).
 
+mod access_list;
 mod attributes;
 mod catalog;
 mod change;
@@ -67,6 +68,7 @@ mod volume;
 mod wake;
 mod xattrs;
 
+pub use access_list::{AccessListKind, SetGroupId};
 pub use attributes::{AttributeChanges, Privileges, TimeChange};
 pub use catalog::{Role, VolumeId, VolumeIdentity, VolumeInfo};
 pub use content::{FilePoint, Seek};
@@ -76,7 +78,7 @@ pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
 pub use kept::{BadRetention, KeptId, KeptRoot, Retention, Snapshot, SnapshotError, Snapshots};
-pub use names::{Creator, NewInode};
+pub use names::{Creator, NewInode, NewPermissions};
 pub use pool::{Pool, PoolError, PoolOptions};
 pub use rename::RenameMode;
 pub use settings::{SETTINGS, Setting, SettingError, Settings};

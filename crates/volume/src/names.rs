@@ -16,6 +16,22 @@ pub struct Creator {
     pub gid: u32,
 }
 
+/// The permissions that an inode is to be made with.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPermissions {
+    /// What the caller asked for (07777).
+    pub mode: u32,
+    /// What the caller's umask takes away, unless the directory has a default access list.
+    pub umask: u32,
+}
+
+impl From<u32> for NewPermissions {
+    /// These, whatever the umask.
+    fn from(mode: u32) -> Self {
+        Self { mode, umask: 0 }
+    }
+}
+
 /// What [`Volume::make`] makes.
 #[derive(Clone, Debug)]
 pub enum NewInode<'a> {
@@ -101,7 +117,7 @@ impl Volume {
         directory: Inode,
         name: &[u8],
         new: NewInode<'_>,
-        permissions: u32,
+        permissions: impl Into<NewPermissions>,
         creator: Creator,
     ) -> Result<(Inode, Attributes)> {
         check_name(name)?;
@@ -117,7 +133,7 @@ impl Volume {
             return Err(Error::Exists);
         }
         parent.check_may_gain_names()?;
-        let (inode, attributes) = self.new_inode(directory, &parent, new, permissions, creator)?;
+        let (inode, attributes) = self.new_inode(directory, &parent, new, permissions.into(), creator)?;
         if attributes.is_directory() {
             parent.links += 1;
         }
@@ -131,12 +147,14 @@ impl Volume {
         directory: Inode,
         parent: &Attributes,
         new: NewInode<'_>,
-        permissions: u32,
+        permissions: NewPermissions,
         creator: Creator,
     ) -> Result<(Inode, Attributes)> {
+        let inherited = self.inherit(directory, new.kind(), permissions)?;
         let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
-        let attributes = self.new_attributes(directory, parent, &new, permissions, creator);
+        let attributes = self.new_attributes(directory, parent, &new, inherited.permissions, creator);
         self.layers.overlay.make(inode);
+        self.put_inherited(inode, inherited);
         if let NewInode::Symlink(target) = new {
             self.counts.allocation_changed(0, attributes.allocated_bytes);
             self.layers.overlay.change(inode, Change::Inline(Some(Bytes::copy_from_slice(target))));
@@ -146,15 +164,19 @@ impl Volume {
     }
 
     /// Makes a regular file without a name (`O_TMPFILE`). It goes when the caller reclaims it, unless it was linked before.
-    pub fn make_unnamed(&self, directory: Inode, permissions: u32, creator: Creator) -> Result<(Inode, Attributes)> {
+    pub fn make_unnamed(
+        &self,
+        directory: Inode,
+        permissions: impl Into<NewPermissions>,
+        creator: Creator,
+    ) -> Result<(Inode, Attributes)> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(directory);
         let parent = self.living_directory(directory)?;
         parent.check_may_gain_names()?;
-        let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
-        let mut attributes = self.new_attributes(directory, &parent, &NewInode::File, permissions, creator);
+        let (inode, mut attributes) =
+            self.new_inode(directory, &parent, NewInode::File, permissions.into(), creator)?;
         attributes.links = 0;
-        self.layers.overlay.make(inode);
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         self.set_orphan(inode, Some(Dentry { inode: inode.0, kind: attributes.kind }));
         Ok((inode, attributes))

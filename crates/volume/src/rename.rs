@@ -156,7 +156,7 @@ impl Volume {
 
     fn leave_whiteout(&self, place: &Place<'_>, parent: &mut Attributes, creator: Creator) -> Result<()> {
         let whiteout = NewInode::CharacterDevice(0);
-        let (inode, attributes) = self.new_inode(place.directory, parent, whiteout, 0, creator)?;
+        let (inode, attributes) = self.new_inode(place.directory, parent, whiteout, 0.into(), creator)?;
         let dentry = Dentry { inode: inode.0, kind: attributes.kind };
         self.set_dentry(place.directory, parent, place.name, Some(dentry));
         Ok(())

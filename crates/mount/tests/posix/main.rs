@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+mod access_lists;
 mod copying;
 mod inode_flags;
 mod mounted;

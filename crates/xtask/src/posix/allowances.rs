@@ -10,8 +10,6 @@ use rustix::io::Errno;
 /// What Pantala does not have yet: the test knows how to do it, and does so as soon as the line is gone from [`NOT_YET`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotYet {
-    /// `system.posix_acl_*`.
-    AccessLists,
     /// O_TMPFILE.
     UnnamedFiles,
     /// FALLOC_FL_COLLAPSE_RANGE.
@@ -24,8 +22,7 @@ pub(super) enum NotYet {
     AccessTimes,
 }
 
-const NOT_YET: &[NotYet] =
-    &[NotYet::AccessLists, NotYet::CollapseRange, NotYet::InsertRange, NotYet::InodeFlags, NotYet::AccessTimes];
+const NOT_YET: &[NotYet] = &[NotYet::CollapseRange, NotYet::InsertRange, NotYet::InodeFlags, NotYet::AccessTimes];
 
 pub(super) fn is_not_yet(feature: NotYet) -> bool {
     NOT_YET.contains(&feature)

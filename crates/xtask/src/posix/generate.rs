@@ -160,11 +160,6 @@ fn needs_what_is_not_there(operation: &Operation) -> bool {
         Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::COLLAPSE_RANGE) => NotYet::CollapseRange,
         Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::INSERT_RANGE) => NotYet::InsertRange,
         Operation::SetInodeFlags { .. } => NotYet::InodeFlags,
-        Operation::SetXattr { name, .. } | Operation::GetXattr { name, .. } | Operation::RemoveXattr { name, .. }
-            if name.0.starts_with(b"system.") =>
-        {
-            NotYet::AccessLists
-        }
         _ => return false,
     };
     is_not_yet(feature)
