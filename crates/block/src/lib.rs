@@ -13,6 +13,7 @@
 mod block;
 mod blocks;
 mod checksum;
+mod damages;
 mod directory;
 mod disk;
 mod error;
@@ -42,6 +43,7 @@ mod superblock;
 
 pub use block::{BODY_BYTES_MAX, Block, LINKS_MAX};
 pub use blocks::{Blocks, MemoryBlocks};
+pub use damages::DamagedBlock;
 pub use directory::OpenMode;
 pub use disk::{Disk, DiskFile, Space};
 pub use error::{Error, Result};
@@ -54,5 +56,5 @@ pub use position::Position;
 pub use real_disk::RealDisk;
 pub use record::{Record, RecordKind, StoredRecord};
 pub use statistics::{Health, Statistics};
-pub use store::{PackedVisitor, Store};
+pub use store::{Damage, DamagedSubject, PackedVisitor, Reach, Store, Verified};
 pub use store_id::StoreId;

@@ -38,6 +38,9 @@ pub(crate) const SCAN_WINDOW_BYTES: usize = 64 << 10;
 /// Read at once when a segment is scanned for everything.
 pub(crate) const RECOVERY_WINDOW_BYTES: usize = 1 << 20;
 
+/// Read at once where the disk refused a larger piece.
+pub(crate) const CAREFUL_WINDOW_BYTES: usize = 4 << 10;
+
 /// A compressed body must save at least one part in this many.
 pub(crate) const COMPRESSION_GAIN_PARTS: usize = 16;
 
@@ -46,6 +49,12 @@ pub(crate) const COMPRESSION_SAMPLED_BYTES_MIN: usize = 64 << 10;
 
 /// Length of that sample.
 pub(crate) const COMPRESSION_SAMPLE_BYTES: usize = 8 << 10;
+
+/// Damaged blocks that are kept in mind.
+pub(crate) const DAMAGED_BLOCKS_MAX: usize = 10_000;
+
+/// Blocks with links that a walk along links knows again: about 50 MiB.
+pub(crate) const REACHED_BLOCKS_MAX: usize = 2 << 20;
 
 /// Block cache of the index.
 pub(crate) const INDEX_CACHE_BYTES: u64 = 16 << 20;

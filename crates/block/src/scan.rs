@@ -53,6 +53,11 @@ impl Scan {
         self.offset += header.frame_bytes();
     }
 
+    /// Goes on by a number of bytes.
+    pub(crate) fn skip_bytes(&mut self, bytes: u32) {
+        self.offset += bytes;
+    }
+
     fn fit(&self, header: FrameHeader) -> std::result::Result<FrameHeader, Fault> {
         let fits = header.frame_bytes() <= self.end.saturating_sub(self.offset);
         fits.then_some(header).ok_or(Fault::Overrun)

@@ -8,7 +8,7 @@ use crate::frame::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::limits::SEGMENT_FILES_OPEN_MAX;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::{Disk, Error, Location, Result, StoreId};
+use crate::{Disk, Error, Location, Position, Result, StoreId};
 use bytes::Bytes;
 use parking_lot::RwLock;
 use quick_cache::sync::Cache;
@@ -116,6 +116,15 @@ impl Segments {
         let header = FrameHeader::decode(&bytes, salt)
             .map_err(|fault| Error::Corrupt { what: format!("{} at {}: {fault}", file.path, position.offset()) })?;
         Ok((header, Bytes::from(bytes).slice(FRAME_HEADER_BYTES..)))
+    }
+
+    /// The header of the frame at a position.
+    pub(crate) fn read_header_at(&self, position: Position) -> Result<FrameHeader> {
+        let file = self.open(position.segment())?;
+        let bytes = file.read(position.offset() as u64, FRAME_HEADER_BYTES)?;
+        let salt = Salt { store: self.store, position };
+        FrameHeader::decode(&bytes, salt)
+            .map_err(|fault| Error::Corrupt { what: format!("{} at {}: {fault}", file.path, position.offset()) })
     }
 
     fn path(&self, number: u32) -> String {

@@ -4,16 +4,23 @@
 //! - A name is in the index only if its frame is durable. Blocks that are not wait in `recent`.
 //! - A block is in `recent`, or in the index, or in both, from when it was written on; never in neither.
 //! - Content that is there is not written again. Two threads that put the same new block at the same moment may both write it.
+//! - A block that is known to be damaged counts as not there.
 //! - What is read is compared with the checksum of the bytes as stored, and a block also with its name.
 
+mod damage;
 mod get;
 mod index_flush;
 mod packed;
 mod put;
+mod reach;
 mod records;
+mod verify;
 
 pub use packed::PackedVisitor;
+pub use reach::Reach;
+pub use verify::{Damage, DamagedSubject, Verified};
 
+use crate::damages::Damages;
 use crate::layout::{self, Survey};
 use crate::log::Log;
 use crate::recent::Recent;
@@ -39,6 +46,7 @@ pub struct Store {
     index: Box<dyn Index>,
     recent: Recent,
     roots: Roots,
+    damages: Damages,
     indexed: Indexed,
     reads: AtomicU64,
     deduplicated: AtomicU64,
@@ -95,6 +103,7 @@ impl Store {
             index,
             recent: Recent::default(),
             roots: Roots::new(indexed.roots),
+            damages: Damages::default(),
             indexed: Indexed::new(indexed.watermark, indexed.totals),
             reads: AtomicU64::new(0),
             deduplicated: AtomicU64::new(0),
@@ -155,7 +164,7 @@ impl Blocks for Store {
     }
 
     fn contains(&self, name: &Name) -> Result<bool> {
-        Ok(self.recent.get(name).is_some() || self.index.contains(name)?)
+        Ok(!self.damages.contains(name) && (self.recent.get(name).is_some() || self.index.contains(name)?))
     }
 
     fn sync(&self) -> Result<()> {

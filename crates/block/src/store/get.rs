@@ -10,7 +10,11 @@ impl Store {
     pub(super) fn read_block(&self, name: &Name) -> Result<Block> {
         let location = self.locate(name)?.ok_or(Error::Missing { name: *name })?;
         self.reads.fetch_add(1, Ordering::Relaxed);
-        self.read_block_at(name, location).map_err(|error| name_block(error, name, location))
+        self.read_block_at(name, location).map_err(|error| {
+            let error = name_block(error, name, location);
+            self.note_failed_read(name, &error);
+            error
+        })
     }
 
     /// Recent blocks first: a block moves from there to the index, never back.

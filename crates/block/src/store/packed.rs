@@ -39,6 +39,7 @@ impl Store {
         let draft = Draft::packed(header, links, stored);
         let written = |position| self.recent.insert(name, entry(position, draft.header()));
         let (_, head) = self.log.append(&draft, written)?;
+        self.damages.forget(&name);
         self.keep_index_close(head)?;
         Ok(true)
     }

@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// Where a segment ends that is not the last.
-    fn sealed_end(&self, number: u32) -> Result<u32> {
+    pub(super) fn sealed_end(&self, number: u32) -> Result<u32> {
         let successor = self.segments.successor(number).ok_or_else(|| missing_successor(number))?;
         match self.segments.header(successor)? {
             Some(header) if header.follows.segment() == number => Ok(header.follows.offset()),

@@ -7,6 +7,7 @@ mod failures;
 mod gate;
 mod group_commit;
 mod keeping;
+mod scrub;
 
 use block::{Block, Blocks, Compression, MemoryIndex, Name, Record, RecordKind, Store, StoreId, StoreOptions};
 use sim::{Random, SimDisk};
