@@ -11,19 +11,27 @@ use fuse::{
 };
 use std::sync::Arc;
 use volume::{
-    AccessListKind, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges, RenameMode,
-    Seek, SetGroupId, Volume, XattrMode,
+    AccessListKind, AccessTimes, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges,
+    RenameMode, Seek, SetGroupId, Volume, XattrMode,
 };
 
 /// A volume as the kernel sees it.
 pub(crate) struct VolumeFilesystem {
     volume: Arc<Volume>,
     lookups: Lookups,
+    access_times: AccessTimes,
 }
 
 impl VolumeFilesystem {
-    pub(crate) fn new(volume: Arc<Volume>) -> Self {
-        Self { volume, lookups: Lookups::new() }
+    pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes) -> Self {
+        Self { volume, lookups: Lookups::new(), access_times }
+    }
+
+    /// Notes that somebody has read an inode. It does not matter enough to fail what was read.
+    fn accessed(&self, node: u64) {
+        if let Err(error) = self.volume.accessed(Inode(node), self.access_times) {
+            tracing::debug!(node, %error, "a time of access is not set");
+        }
     }
 
     /// An answer that names an inode.
@@ -133,7 +141,9 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn readlink(&self, _: &Request, node: u64, target: &mut ValueBuffer<'_>) -> Result<(), Errno> {
-        target.append(&self.volume.read_link(Inode(node)).map_err(errno)?)
+        let path = self.volume.read_link(Inode(node)).map_err(errno)?;
+        self.accessed(node);
+        target.append(&path)
     }
 
     fn symlink(&self, request: &Request, parent: u64, name: &[u8], target: &[u8]) -> Result<Entry, Errno> {
@@ -216,9 +226,13 @@ impl Filesystem for VolumeFilesystem {
         _: u64,
         offset: u64,
         buffer: &mut [u8],
-        _: ReadOptions,
+        options: ReadOptions,
     ) -> Result<usize, Errno> {
-        self.volume.read(Inode(node), offset, buffer).map_err(errno)
+        let length = self.volume.read(Inode(node), offset, buffer).map_err(errno)?;
+        if !options.open_flags.contains(libc::O_NOATIME) {
+            self.accessed(node);
+        }
+        Ok(length)
     }
 
     fn write(
@@ -255,6 +269,7 @@ impl Filesystem for VolumeFilesystem {
         cookie: u64,
         entries: &mut DirectoryBuffer<'_>,
     ) -> Result<(), Errno> {
+        self.accessed(node);
         list(&self.volume, Inode(node), cookie, |entry| {
             Ok(entries.push(entry.inode.0, entry.cookie, convert::file_kind(entry.kind), &entry.name))
         })
@@ -268,6 +283,7 @@ impl Filesystem for VolumeFilesystem {
         cookie: u64,
         entries: &mut DirectoryPlusBuffer<'_>,
     ) -> Result<(), Errno> {
+        self.accessed(node);
         list(&self.volume, Inode(node), cookie, |entry| {
             let is_dot = matches!(&*entry.name, b"." | b"..");
             if is_dot {
@@ -291,9 +307,9 @@ impl Filesystem for VolumeFilesystem {
         let shape = StatFs::default();
         let blocks = |bytes: u64| bytes / shape.block_size as u64;
         Ok(StatFs {
-            blocks: blocks(space.disk.total_bytes),
-            blocks_free: blocks(space.disk.free_bytes),
-            blocks_available: blocks(space.disk.free_bytes),
+            blocks: blocks(space.total_bytes()),
+            blocks_free: blocks(space.free_bytes()),
+            blocks_available: blocks(space.free_bytes()),
             files: space.inodes + space.inodes_free,
             files_free: space.inodes_free,
             ..shape

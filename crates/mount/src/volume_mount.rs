@@ -4,7 +4,7 @@ use crate::filesystem::VolumeFilesystem;
 use fuse::{Features, Session, SessionConfig, Transport};
 use std::path::Path;
 use std::sync::Arc;
-use volume::Volume;
+use volume::{AccessTimes, Volume};
 
 /// How a volume is mounted.
 #[derive(Clone, Debug)]
@@ -25,18 +25,23 @@ pub struct VolumeMount {
 }
 
 impl VolumeMount {
-    /// Mounts a volume. It serves requests when this returns.
+    /// Mounts a volume, as these options and its setting `mount-options` say. It serves requests when this returns.
     pub fn start(volume: Arc<Volume>, mountpoint: &Path, options: MountOptions) -> fuse::Result<Self> {
-        let filesystem = Arc::new(VolumeFilesystem::new(volume));
+        let wanted = volume.mount_options();
+        let read_only = options.read_only || wanted.read_only;
+        let access_times = if read_only { AccessTimes::Never } else { wanted.access_times };
+        let filesystem = Arc::new(VolumeFilesystem::new(volume, access_times));
         let is_root = rustix::process::geteuid().is_root();
         let mount = fuse::MountOptions {
             source: options.source.into(),
             subtype: "pantala".into(),
             allow_other: options.allow_other,
             default_permissions: true,
-            read_only: options.read_only,
-            nosuid: !is_root,
-            nodev: !is_root,
+            read_only,
+            nosuid: !is_root || wanted.no_set_user_id,
+            nodev: !is_root || wanted.no_devices,
+            noexec: wanted.no_programs,
+            noatime: wanted.access_times == AccessTimes::Never,
             ..fuse::MountOptions::default()
         };
         let config = SessionConfig { transport: options.transport, ..SessionConfig::default() };

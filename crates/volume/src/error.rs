@@ -25,6 +25,8 @@ pub enum Error {
     TooManyLinks,
     #[error("the file would be too large")]
     FileTooLarge,
+    #[error("the volume's quota is used up; `pantala volume set NAME quota=SIZE` raises it")]
+    QuotaExceeded,
     #[error("{0}")]
     Invalid(&'static str),
     #[error("operation not permitted: {0}")]
@@ -67,6 +69,7 @@ impl Error {
             Self::NameTooLong => libc::ENAMETOOLONG,
             Self::TooManyLinks => libc::EMLINK,
             Self::FileTooLarge => libc::EFBIG,
+            Self::QuotaExceeded => libc::EDQUOT,
             Self::Invalid(_) => libc::EINVAL,
             Self::NotPermitted(_) => libc::EPERM,
             Self::NoAttribute => libc::ENODATA,

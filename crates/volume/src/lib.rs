@@ -27,6 +27,7 @@
 //! calls (the kernel, for a mount).
 
 mod access_list;
+mod access_times;
 mod attributes;
 mod catalog;
 mod change;
@@ -53,9 +54,11 @@ mod layers;
 pub mod limits;
 mod links;
 mod maintenance;
+mod mount_options;
 mod names;
 mod overlay;
 mod pool;
+mod quota;
 mod record;
 mod recovery;
 mod rename;
@@ -69,6 +72,7 @@ mod wake;
 mod xattrs;
 
 pub use access_list::{AccessListKind, SetGroupId};
+pub use access_times::AccessTimes;
 pub use attributes::{AttributeChanges, Privileges, TimeChange};
 pub use catalog::{Role, VolumeId, VolumeIdentity, VolumeInfo};
 pub use content::{FilePoint, Seek};
@@ -78,6 +82,7 @@ pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
 pub use kept::{BadRetention, KeptId, KeptRoot, Retention, Snapshot, SnapshotError, Snapshots};
+pub use mount_options::VolumeMountOptions;
 pub use names::{Creator, NewInode, NewPermissions};
 pub use pool::{Pool, PoolError, PoolOptions};
 pub use rename::RenameMode;

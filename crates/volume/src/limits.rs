@@ -87,6 +87,12 @@ pub(crate) const JOURNAL_PART_LINKS_MAX: usize = 8 << 10;
 /// Entries of a directory that a listing takes at a time.
 pub(crate) const DIRECTORY_BATCH_ENTRIES: usize = 256;
 
+/// What an inode with its name counts against a quota, in bytes: about what it takes in the tree.
+pub(crate) const QUOTA_INODE_BYTES: u64 = 512;
+
+/// A time of last access that is older is set by the next read, whatever else is so (as the kernel's `relatime` does).
+pub(crate) const ACCESS_TIME_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Extents of a file that are taken from a layer at a time.
 pub(crate) const EXTENT_BATCH: usize = 1024;
 

@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Dentry};
 use crate::dirty_inode::DentryKey;
-use crate::limits::{NAME_BYTES_MAX, NAME_HASH_MAX, NAME_HASH_MIN, SYMLINK_BYTES_MAX};
+use crate::limits::{NAME_BYTES_MAX, NAME_HASH_MAX, NAME_HASH_MIN, QUOTA_INODE_BYTES, SYMLINK_BYTES_MAX};
 use crate::{Attributes, Error, Inode, Kind, Result, View, Volume};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -150,6 +150,8 @@ impl Volume {
         permissions: NewPermissions,
         creator: Creator,
     ) -> Result<(Inode, Attributes)> {
+        let target_bytes = if let NewInode::Symlink(target) = new { target.len() as u64 } else { 0 };
+        self.check_quota(QUOTA_INODE_BYTES + target_bytes)?;
         let inherited = self.inherit(directory, new.kind(), permissions)?;
         let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
         let attributes = self.new_attributes(directory, parent, &new, inherited.permissions, creator);

@@ -5,6 +5,8 @@
 
 use crate::kept::{RETENTION_SETTING, Retention};
 use crate::limits::{SETTING_KEY_BYTES_MAX, SETTING_VALUE_BYTES_MAX, VOLUME_NAME_BYTES_MAX};
+use crate::mount_options::{self, MOUNT_OPTIONS_SETTING, VolumeMountOptions};
+use crate::quota::{self, NO_QUOTA, QUOTA_SETTING};
 use std::collections::BTreeMap;
 
 /// A volume's settings that differ from their defaults.
@@ -31,6 +33,18 @@ pub const SETTINGS: &[Setting] = &[
         about: "which history is kept: AGE:SPACING, from young to old (s, m, h, d, w, y; `all`, `forever`), or `none`",
         default: Retention::DEFAULT,
         check: check_retention,
+    },
+    Setting {
+        key: QUOTA_SETTING,
+        about: "how much it may hold, before compression: bytes, or 10M, 10G, 10T; or `none`",
+        default: NO_QUOTA,
+        check: quota::check,
+    },
+    Setting {
+        key: MOUNT_OPTIONS_SETTING,
+        about: "how it is mounted from the next time on: ro, nodev, nosuid, noexec, noatime, relatime, strictatime",
+        default: VolumeMountOptions::DEFAULT,
+        check: mount_options::check,
     },
 ];
 

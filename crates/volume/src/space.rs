@@ -8,6 +8,10 @@ use block::{Name, Space};
 pub struct VolumeSpace {
     /// The disk under the pool.
     pub disk: Space,
+    /// How much the volume may hold, in bytes.
+    pub quota_bytes: Option<u64>,
+    /// How much of that it holds, in bytes.
+    pub used_bytes: u64,
     /// Inodes that are there.
     pub inodes: u64,
     /// Inodes that can still be made.
@@ -29,12 +33,26 @@ pub struct VolumeStatus {
     pub checkpoint_taken: Timestamp,
 }
 
+impl VolumeSpace {
+    /// All space that the volume can have, in bytes.
+    pub fn total_bytes(&self) -> u64 {
+        self.quota_bytes.unwrap_or(u64::MAX).min(self.disk.total_bytes)
+    }
+
+    /// By how much it can still grow, in bytes.
+    pub fn free_bytes(&self) -> u64 {
+        let left = self.quota_bytes.map_or(u64::MAX, |quota| quota.saturating_sub(self.used_bytes));
+        left.min(self.disk.free_bytes)
+    }
+}
+
 impl Volume {
     /// The space there is for this volume.
     pub fn space(&self) -> Result<VolumeSpace> {
         let inodes = self.counts.get().inodes;
         let inodes_free = crate::limits::INODE_NUMBER_MAX.saturating_sub(self.counts.get().next_inode);
-        Ok(VolumeSpace { disk: self.shared.store.space()?, inodes, inodes_free })
+        let (quota_bytes, used_bytes) = (self.quota_bytes(), self.used_bytes());
+        Ok(VolumeSpace { disk: self.shared.store.space()?, quota_bytes, used_bytes, inodes, inodes_free })
     }
 
     /// How the volume is.

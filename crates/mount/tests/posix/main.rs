@@ -6,5 +6,7 @@
 mod access_lists;
 mod copying;
 mod inode_flags;
+mod mount_options;
 mod mounted;
+mod quotas;
 mod whiteouts;

@@ -49,6 +49,22 @@ impl Mounted {
         self.pool.volume(VolumeId::FIRST).expect("a pool has a first volume")
     }
 
+    /// Changes a setting of the volume.
+    pub(crate) fn set(&self, key: &str, value: &str) {
+        self.pool.set_volume("main", &[(key.to_owned(), value.to_owned())]).unwrap();
+    }
+
+    /// The mount's options as the kernel shows them.
+    pub(crate) fn kernel_options(&self) -> String {
+        let table = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let of_mount = |line: &str| {
+            let mut fields = line.split(' ').skip(1);
+            let is_ours = fields.next()? == self.top().to_str()?;
+            is_ours.then(|| fields.nth(1).map(str::to_owned))?
+        };
+        table.lines().find_map(of_mount).expect("it is mounted")
+    }
+
     pub(crate) fn top(&self) -> &Path {
         self.folder.path()
     }

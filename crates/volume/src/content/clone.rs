@@ -2,9 +2,10 @@
 
 use crate::change::Change;
 use crate::extent::{Extent, Source};
-use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX};
+use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
 use crate::{Attributes, Error, Inode, Privileges, Result, Volume};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ impl Volume {
         let before = attributes.allocated_bytes;
         let copied = match self.inline_content(from.inode, source_size)? {
             Some(content) => {
+                self.check_quota_of(2 * INLINE_BYTES_MAX as u64, || {
+                    self.added_by_write(to.inode, &attributes, to.offset, end)
+                })?;
                 let bytes = content.slice(from.offset as usize..(from.offset + length) as usize);
                 self.put_bytes(to.inode, &mut attributes, to.offset, &bytes)?;
                 length
@@ -52,31 +56,27 @@ impl Volume {
 
     /// Gives how many bytes one operation copies.
     fn clone_extents(&self, from: FilePoint, to: FilePoint, length: u64, attributes: &mut Attributes) -> Result<u64> {
-        if let Some(content) = self.inline_content(to.inode, attributes.size)? {
-            self.spill(to.inode, attributes, content)?;
-        }
         let (extents, source_end) = self.layers.first_extents(from.inode, from.offset, from.offset + length)?;
         let (_, target_end) = self.layers.first_extents(to.inode, to.offset, to.offset + length)?;
         let copied = (source_end - from.offset).min(target_end - to.offset);
+        self.check_quota_of(copied, || {
+            let replaced = self.allocated_in(to.inode, attributes, to.offset, to.offset + copied)?;
+            Ok(clones(from.offset..from.offset + copied, &extents)
+                .map(|(_, part)| part.length as u64)
+                .sum::<u64>()
+                .saturating_sub(replaced))
+        })?;
+        if let Some(content) = self.inline_content(to.inode, attributes.size)? {
+            self.spill(to.inode, attributes, content)?;
+        }
         let removed = self.cut_out(to.inode, to.offset, to.offset + copied)?;
-        let added = self.put_clones(to, from.offset..from.offset + copied, &extents);
+        let mut added = 0;
+        for (offset, part) in clones(from.offset..from.offset + copied, &extents) {
+            added += part.length as u64;
+            self.put_cut(to.inode, to.offset + offset, &part.shared());
+        }
         attributes.allocated_bytes = (attributes.allocated_bytes + added).saturating_sub(removed);
         Ok(copied)
-    }
-
-    /// Puts what extents have of a range at another place, where a hole is. Gives how many bytes that is.
-    fn put_clones(&self, to: FilePoint, range: std::ops::Range<u64>, extents: &BTreeMap<u64, Extent>) -> u64 {
-        let mut added = 0;
-        for (start, extent) in extents {
-            let first = (*start).max(range.start);
-            let end = (start + extent.length as u64).min(range.end);
-            if first < end {
-                let part = extent.part((first - start) as u32, (end - first) as u32).shared();
-                self.put_cut(to.inode, to.offset + (first - range.start), &part);
-                added += end - first;
-            }
-        }
-        added
     }
 
     /// Puts an extent, cut where chunks end.
@@ -90,6 +90,15 @@ impl Volume {
             done += length;
         }
     }
+}
+
+/// The parts of extents that lie in a range, each with its offset in the range.
+fn clones(range: Range<u64>, extents: &BTreeMap<u64, Extent>) -> impl Iterator<Item = (u64, Extent)> {
+    extents.iter().filter_map(move |(start, extent)| {
+        let first = (*start).max(range.start);
+        let end = (start + extent.length as u64).min(range.end);
+        (first < end).then(|| (first - range.start, extent.part((first - start) as u32, (end - first) as u32)))
+    })
 }
 
 impl Extent {

@@ -63,7 +63,7 @@ impl View {
     }
 
     /// The inline record of a file that is small enough to have one.
-    pub(super) fn inline_content(&self, inode: Inode, size: u64) -> Result<Option<Bytes>> {
+    pub(crate) fn inline_content(&self, inode: Inode, size: u64) -> Result<Option<Bytes>> {
         if size > INLINE_BYTES_MAX as u64 { Ok(None) } else { self.layers.inline(inode) }
     }
 

@@ -14,6 +14,7 @@ impl Volume {
         let before = attributes.allocated_bytes;
         match self.inline_content(inode, attributes.size)? {
             Some(content) if size <= INLINE_BYTES_MAX as u64 => {
+                self.check_quota(size.saturating_sub(attributes.size))?;
                 let mut content = content.to_vec();
                 content.resize(size as usize, 0);
                 self.set_inline(inode, attributes, content);

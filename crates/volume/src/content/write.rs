@@ -24,12 +24,25 @@ impl Volume {
         attributes.check_may_write(offset)?;
         self.drop_privileges(inode, &mut attributes, privileges)?;
         let before = attributes.allocated_bytes;
+        self.check_quota_of(bytes.len() as u64 + INLINE_BYTES_MAX as u64, || {
+            self.added_by_write(inode, &attributes, offset, end)
+        })?;
         self.put_bytes(inode, &mut attributes, offset, bytes)?;
         attributes.size = attributes.size.max(end);
         attributes.touch_content(self.now());
         self.counts.allocation_changed(before, attributes.allocated_bytes);
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
+    }
+
+    /// By how much a write makes a file's content longer.
+    pub(super) fn added_by_write(&self, inode: Inode, attributes: &Attributes, offset: u64, end: u64) -> Result<u64> {
+        let size = end.max(attributes.size);
+        let is_inline = self.inline_content(inode, attributes.size)?.is_some() || attributes.allocated_bytes == 0;
+        if is_inline && size <= INLINE_BYTES_MAX as u64 {
+            return Ok(size - attributes.allocated_bytes);
+        }
+        Ok(end - offset - self.allocated_in(inode, attributes, offset, end)?)
     }
 
     pub(super) fn put_bytes(&self, inode: Inode, attributes: &mut Attributes, offset: u64, bytes: &[u8]) -> Result<()> {
