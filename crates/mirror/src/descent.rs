@@ -13,7 +13,7 @@
 //!   by the level, as many as a batch above has links.
 //! - Questions are asked for a whole batch at a time, so a link with latency costs a round trip per batch, not per block.
 
-use crate::limits::{LEVEL_BYTES_MAX, READ_NAMES_MAX};
+use crate::limits::READ_NAMES_MAX;
 use block::{Name, PackedBlock};
 use std::collections::{HashSet, VecDeque};
 
@@ -22,23 +22,12 @@ use std::collections::{HashSet, VecDeque};
 pub(crate) enum Step {
     /// Ask the target which of these it lacks, and tell by [`Descent::answered`].
     Ask(Vec<Name>),
-    /// Read these and show them to [`Descent::arrived`], until it has enough; then call [`Descent::read`].
+    /// Read these, or some of them, show them to [`Descent::arrived`], then call [`Descent::read`].
     Read(Vec<Name>),
     /// Send these: everything below them is there.
     Send(Vec<PackedBlock>),
     /// Everything is sent.
     Done,
-}
-
-/// What becomes of a block that was read.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    /// Nothing is below it: send it.
-    Send(PackedBlock),
-    /// It waits for what is below it.
-    Held,
-    /// As [`Arrival::Held`], and no more are to be read now.
-    Enough,
 }
 
 /// A descent in progress.
@@ -58,9 +47,8 @@ struct Level {
     arrived: HashSet<Name>,
     /// Blocks that wait for what is below them.
     held: Vec<PackedBlock>,
-    held_bytes: usize,
-    /// Blocks that are sent, with everything below them.
-    complete: Vec<Name>,
+    /// How many blocks are sent, with everything below them.
+    complete: usize,
 }
 
 impl Descent {
@@ -91,31 +79,25 @@ impl Descent {
         self.levels.push(Level { unread: lacking.into(), ..Level::default() });
     }
 
-    /// A block was read.
-    pub(crate) fn arrived(&mut self, block: PackedBlock) -> Arrival {
+    /// A block was read. Gives it back if it can be sent at once, since nothing is below it.
+    pub(crate) fn arrived(&mut self, block: PackedBlock) -> Option<PackedBlock> {
         let level = self.levels.last_mut().expect("blocks arrive only when a level asked for them");
         level.arrived.insert(block.name());
         if block.links().is_empty() {
-            level.complete.push(block.name());
-            return Arrival::Send(block);
+            level.complete += 1;
+            return Some(block);
         }
-        level.held_bytes += block.stored_bytes();
         level.held.push(block);
-        if level.held_bytes >= LEVEL_BYTES_MAX { Arrival::Enough } else { Arrival::Held }
+        None
     }
 
-    /// All were read, or as many as were wanted.
+    /// Those that were to be read have arrived, or some of them.
     pub(crate) fn read(&mut self) {
         let level = self.levels.last_mut().expect("a level asked for blocks");
         level.put_back();
         if !level.held.is_empty() {
             self.question = Some(distinct(level.held.iter().flat_map(|block| block.links().iter().copied())));
         }
-    }
-
-    /// The tops of what is sent whole, while what is above them is not.
-    pub(crate) fn complete(&self) -> Vec<Name> {
-        self.levels.iter().flat_map(|level| level.complete.iter().copied()).collect()
     }
 
     /// The part of the whole that is done, from 0 to 1, if every block of a level had as much below it as the others.
@@ -139,17 +121,15 @@ impl Level {
     }
 
     fn complete_held(&mut self) -> Vec<PackedBlock> {
-        self.held_bytes = 0;
-        let held = std::mem::take(&mut self.held);
-        self.complete.extend(held.iter().map(PackedBlock::name));
-        held
+        self.complete += self.held.len();
+        std::mem::take(&mut self.held)
     }
 
     /// The part of this level that is done, when that part of what is below its batch is.
     fn fraction(&self, below: f64) -> f64 {
         let unread = self.unread.len() + self.asked_for.len() - self.arrived.len();
-        let all = unread + self.held.len() + self.complete.len();
-        let done = self.complete.len() as f64 + self.held.len() as f64 * below;
+        let all = unread + self.held.len() + self.complete;
+        let done = self.complete as f64 + self.held.len() as f64 * below;
         if all == 0 { 1.0 } else { done / all as f64 }
     }
 }

@@ -32,6 +32,9 @@ pub enum Error {
         /// Why.
         error: block::Error,
     },
+    /// The other thread of a transfer has failed, and says why.
+    #[error("the transfer was given up")]
+    Abandoned,
 }
 
 impl Error {

@@ -1,56 +1,95 @@
 //! A store of this machine as either side.
 
 use crate::error::Side;
-use crate::limits::UNSYNCED_BYTES_MAX;
+use crate::limits::{KEEP_BYTES, UNSYNCED_BYTES_MAX};
 use crate::ports::{Source, Target, Visitor};
 use crate::{Error, Result};
 use block::{Blocks, Name, PackedBlock, Store};
+use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl Source for Store {
-    fn read(&self, names: &[Name], visit: &mut Visitor<'_>) -> Result<()> {
+    fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
         let mut failed = None;
+        let mut linked_bytes = 0;
         let read = self.read_packed(names, &mut |block| {
-            Ok(visit(block).unwrap_or_else(|error| {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }))
+            linked_bytes += if block.links().is_empty() { 0 } else { block.stored_bytes() };
+            failed = visit(block).err();
+            let is_enough = failed.is_some() || linked_bytes >= linked_bytes_max;
+            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         });
-        match failed {
-            Some(error) => Err(error),
-            None => read.map_err(Error::of(Side::Source)),
-        }
+        failed.map_or(read.map_err(Error::of(Side::Source)), Err)
     }
 }
 
 /// Takes note of blocks of a store that nothing else refers to yet.
 pub trait Keeper: Send + Sync {
-    /// These are there, and are to stay.
+    /// These are there, with everything below them, and are to stay, in place of those noted before.
     fn keep(&self, complete: &[Name]) -> Result<()>;
 }
 
 /// A store that blocks go to.
+///
+/// Invariant: what it has received, and what it said that it has, can be reached from `complete`.
 pub struct StoreTarget<'a> {
     store: Arc<Store>,
     keeper: &'a dyn Keeper,
-    unsynced_bytes: AtomicUsize,
+    received: Mutex<Received>,
+}
+
+#[derive(Default)]
+struct Received {
+    /// Blocks that are there with everything below them, and that no block that was received links to.
+    complete: HashSet<Name>,
+    unsynced_bytes: usize,
+    unkept_bytes: u64,
 }
 
 impl<'a> StoreTarget<'a> {
     /// Blocks go to this store; the keeper takes note of them.
     pub fn new(store: Arc<Store>, keeper: &'a dyn Keeper) -> Self {
-        Self { store, keeper, unsynced_bytes: AtomicUsize::new(0) }
+        Self { store, keeper, received: Mutex::default() }
+    }
+
+    /// Makes what was received durable, and has note taken of it: for a transfer that ends before its end.
+    pub fn settle(&self) -> Result<()> {
+        let mut received = self.received.lock();
+        if received.unkept_bytes == 0 {
+            return Ok(());
+        }
+        received.unkept_bytes = 0;
+        let complete: Vec<_> = received.complete.iter().copied().collect();
+        self.keeper.keep(&complete)
+    }
+
+    fn note(&self, block: &PackedBlock, is_new: bool) -> (bool, bool) {
+        let mut received = self.received.lock();
+        for link in block.links() {
+            received.complete.remove(link);
+        }
+        received.complete.insert(block.name());
+        if is_new {
+            received.unsynced_bytes += block.encoded_bytes();
+            received.unkept_bytes += block.encoded_bytes() as u64;
+        }
+        let must_sync = received.unsynced_bytes >= UNSYNCED_BYTES_MAX;
+        if must_sync {
+            received.unsynced_bytes = 0;
+        }
+        (must_sync, received.unkept_bytes >= KEEP_BYTES)
     }
 }
 
 impl Target for StoreTarget<'_> {
     fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
+        let mut received = self.received.lock();
         let mut lacking = Vec::new();
         for name in names {
-            if !self.store.contains(name).map_err(Error::of(Side::Target))? {
-                lacking.push(*name);
+            match self.store.contains(name).map_err(Error::of(Side::Target))? {
+                true => drop(received.complete.insert(*name)),
+                false => lacking.push(*name),
             }
         }
         Ok(lacking)
@@ -58,15 +97,12 @@ impl Target for StoreTarget<'_> {
 
     fn put(&self, block: &PackedBlock) -> Result<bool> {
         let is_new = self.store.put_packed(block).map_err(Error::of(Side::Target))?;
-        let bytes = if is_new { block.encoded_bytes() } else { 0 };
-        if self.unsynced_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes >= UNSYNCED_BYTES_MAX {
-            self.unsynced_bytes.store(0, Ordering::Relaxed);
+        let (must_sync, must_keep) = self.note(block, is_new);
+        if must_keep {
+            self.settle()?;
+        } else if must_sync {
             self.store.sync().map_err(Error::of(Side::Target))?;
         }
         Ok(is_new)
-    }
-
-    fn keep(&self, complete: &[Name]) -> Result<()> {
-        self.keeper.keep(complete)
     }
 }

@@ -8,15 +8,14 @@
 //! - What is on its way counts as being there: the queue keeps its order, so whatever is sent later arrives later.
 //! - After a failure nothing more is sent. What the target has received stays and is not sent again the next time.
 
-use crate::descent::{Arrival, Descent, Step};
-use crate::limits::{KEEP_BYTES, PROGRESS_INTERVAL, QUEUE_BYTES_MAX};
+use crate::descent::{Descent, Step};
+use crate::limits::{LEVEL_BYTES_MAX, PROGRESS_INTERVAL, QUEUE_BYTES_MAX};
 use crate::pace::Pace;
 use crate::queue::Queue;
-use crate::{Result, Source, Target};
+use crate::{Error, Result, Source, Target};
 use block::{Name, PackedBlock};
 use parking_lot::Mutex;
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -60,28 +59,25 @@ pub fn transfer(
     let road = Road::new(target, options);
     thread::scope(|scope| {
         let sender = scope.spawn(|| road.send_all());
-        let walked = Walk { source, target, road: &road, descent: Descent::new(roots), kept: 0, told: None }.run();
+        let walked = Walk { source, target, road: &road, descent: Descent::new(roots), told: None }.run();
         match walked {
             Ok(()) => road.queue.close(),
             Err(_) => road.queue.abandon(),
         }
         let sent = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // A walk that finds the queue closed fails because the sender has: that one knows why.
-        sent.and(walked)
+        match (sent, walked) {
+            // The walk ended because the queue is closed: the sender knows why.
+            (Err(error), Err(Error::Abandoned)) | (Ok(()), Err(error)) => Err(error),
+            (sent, walked) => walked.and(sent),
+        }
     })?;
     Ok(road.sent())
-}
-
-/// What goes from one thread to the other.
-enum Parcel {
-    Block(PackedBlock),
-    Keep(Vec<Name>),
 }
 
 /// The way from the thread that reads to the target.
 struct Road<'a> {
     target: &'a dyn Target,
-    queue: Queue<Parcel>,
+    queue: Queue<PackedBlock>,
     in_flight: Mutex<HashSet<Name>>,
     pace: Option<Mutex<Pace>>,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
@@ -112,10 +108,10 @@ impl<'a> Road<'a> {
         }
     }
 
-    fn push(&self, block: PackedBlock) -> ControlFlow<()> {
+    fn push(&self, block: PackedBlock) -> Result<()> {
         self.in_flight.lock().insert(block.name());
         let bytes = block.encoded_bytes();
-        if self.queue.push(Parcel::Block(block), bytes) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if self.queue.push(block, bytes) { Ok(()) } else { Err(Error::Abandoned) }
     }
 
     fn keep_if_not_in_flight(&self, names: &mut Vec<Name>) {
@@ -125,8 +121,8 @@ impl<'a> Road<'a> {
 
     /// The sending thread.
     fn send_all(&self) -> Result<()> {
-        while let Some(parcel) = self.queue.pop() {
-            if let Err(error) = self.send(parcel) {
+        while let Some(block) = self.queue.pop() {
+            if let Err(error) = self.send(&block) {
                 self.queue.abandon();
                 return Err(error);
             }
@@ -134,14 +130,7 @@ impl<'a> Road<'a> {
         Ok(())
     }
 
-    fn send(&self, parcel: Parcel) -> Result<()> {
-        match parcel {
-            Parcel::Keep(names) => self.target.keep(&names),
-            Parcel::Block(block) => self.send_block(&block),
-        }
-    }
-
-    fn send_block(&self, block: &PackedBlock) -> Result<()> {
+    fn send(&self, block: &PackedBlock) -> Result<()> {
         let bytes = block.encoded_bytes() as u64;
         if let Some(pace) = &self.pace {
             pace.lock().wait(bytes);
@@ -163,63 +152,41 @@ struct Walk<'a> {
     target: &'a dyn Target,
     road: &'a Road<'a>,
     descent: Descent,
-    /// Bytes sent when the target last took note of what it has.
-    kept: u64,
     told: Option<Instant>,
 }
 
 impl Walk<'_> {
     fn run(mut self) -> Result<()> {
         loop {
-            let flow = match self.descent.next() {
+            match self.descent.next() {
                 Step::Done => return Ok(()),
                 Step::Ask(names) => self.ask(names)?,
                 Step::Read(names) => self.read(&names)?,
-                Step::Send(blocks) => blocks.into_iter().try_for_each(|block| self.road.push(block)),
-            };
-            if flow.is_break() || self.keep().is_break() {
-                return Ok(());
+                Step::Send(blocks) => blocks.into_iter().try_for_each(|block| self.road.push(block))?,
             }
             self.tell();
         }
     }
 
-    fn ask(&mut self, mut names: Vec<Name>) -> Result<ControlFlow<()>> {
+    fn ask(&mut self, mut names: Vec<Name>) -> Result<()> {
         // First what is on its way, then what is there: a block is in one of the two from when it is sent on.
         self.road.keep_if_not_in_flight(&mut names);
         let lacking = if names.is_empty() { names } else { self.target.lacking(&names)? };
         self.descent.answered(lacking);
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 
-    fn read(&mut self, names: &[Name]) -> Result<ControlFlow<()>> {
-        let mut flow = ControlFlow::Continue(());
+    fn read(&mut self, names: &[Name]) -> Result<()> {
         let (source, road) = (self.source, self.road);
-        source.read(names, &mut |block| {
-            let enough = match self.descent.arrived(block) {
-                Arrival::Send(block) => {
-                    flow = road.push(block);
-                    self.tell();
-                    false
-                }
-                Arrival::Held => false,
-                Arrival::Enough => true,
-            };
-            Ok(if enough || flow.is_break() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        source.read(names, LEVEL_BYTES_MAX, &mut |block| {
+            if let Some(block) = self.descent.arrived(block) {
+                road.push(block)?;
+                self.tell();
+            }
+            Ok(())
         })?;
         self.descent.read();
-        Ok(flow)
-    }
-
-    /// Has the target take note of what it has, after each so many bytes.
-    fn keep(&mut self) -> ControlFlow<()> {
-        let sent = self.road.bytes.load(Ordering::Relaxed);
-        if sent - self.kept < KEEP_BYTES {
-            return ControlFlow::Continue(());
-        }
-        self.kept = sent;
-        let parcel = Parcel::Keep(self.descent.complete());
-        if self.road.queue.push(parcel, 0) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        Ok(())
     }
 
     fn tell(&mut self) {

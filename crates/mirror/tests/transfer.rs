@@ -84,18 +84,14 @@ impl Target for Watched<'_> {
         self.put.lock().push(block.name());
         self.target.put(block)
     }
-
-    fn keep(&self, complete: &[Name]) -> Result<()> {
-        self.target.keep(complete)
-    }
 }
 
 /// Counts what is read.
 struct Read<'a>(&'a Store, AtomicU64);
 
 impl Source for Read<'_> {
-    fn read(&self, names: &[Name], visit: &mut Visitor<'_>) -> Result<()> {
-        self.0.read(names, &mut |block| {
+    fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
+        self.0.read(names, linked_bytes_max, &mut |block| {
             self.1.fetch_add(1, Ordering::Relaxed);
             visit(block)
         })
