@@ -32,12 +32,58 @@ pub enum Error {
         /// Why.
         error: block::Error,
     },
+    /// The pool of a side failed.
+    #[error("the {side}: {error}")]
+    Pool {
+        /// Which one.
+        side: Side,
+        /// Why.
+        error: volume::PoolError,
+    },
+    /// The volume is in the catalog and could not be opened.
+    #[error("the volume {volume} is not open; `pantala status` may say why")]
+    NotOpen {
+        /// Its name.
+        volume: String,
+    },
+    /// The target has no replica of the volume.
+    #[error(
+        "there is no replica of {volume} at the target: it is another drive or store, or it was never added; `pantala mirror add` makes one"
+    )]
+    NoReplica {
+        /// The volume's name at the source.
+        volume: String,
+    },
+    /// The target's replica was promoted, so it has a state of its own.
+    #[error(
+        "{volume} at the target is writable: it was promoted, or is the original; `--replace` makes it a replica again and keeps what it has in its history"
+    )]
+    Promoted {
+        /// Its name at the target.
+        volume: String,
+    },
+    /// Another sync to the replica is under way.
+    #[error("another sync to {volume} is under way; wait for its end")]
+    Busy {
+        /// Its name at the target.
+        volume: String,
+    },
     /// The other thread of a transfer has failed, and says why.
     #[error("the transfer was given up")]
     Abandoned,
 }
 
 impl Error {
+    /// An error of a side's pool.
+    pub(crate) fn of_pool(side: Side) -> impl Fn(volume::PoolError) -> Self {
+        move |error| Self::Pool { side, error }
+    }
+
+    /// A volume that is in the catalog and not open.
+    pub(crate) fn not_open(volume: &str) -> Self {
+        Self::NotOpen { volume: volume.to_owned() }
+    }
+
     /// An error of a side's store.
     pub(crate) fn of(side: Side) -> impl Fn(block::Error) -> Self {
         move |error| Self::Store { side, error }

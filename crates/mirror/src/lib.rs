@@ -18,14 +18,20 @@
 
 mod descent;
 mod error;
+mod host;
 mod limits;
 mod local;
 mod pace;
 mod ports;
 mod queue;
+mod sync;
 mod transfer;
+mod volumes;
 
 pub use error::{Error, Result, Side};
+pub use host::{LocalReplica, LocalSource, list};
 pub use local::{Keeper, StoreTarget};
 pub use ports::{Source, Target, Visitor};
+pub use sync::{SyncOptions, Synced, sync};
 pub use transfer::{Progress, Sent, TransferOptions, transfer};
+pub use volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};

@@ -35,7 +35,7 @@ pub trait Keeper: Send + Sync {
 /// Invariant: what it has received, and what it said that it has, can be reached from `complete`.
 pub struct StoreTarget<'a> {
     store: Arc<Store>,
-    keeper: &'a dyn Keeper,
+    keeper: Arc<dyn Keeper + 'a>,
     received: Mutex<Received>,
 }
 
@@ -49,7 +49,7 @@ struct Received {
 
 impl<'a> StoreTarget<'a> {
     /// Blocks go to this store; the keeper takes note of them.
-    pub fn new(store: Arc<Store>, keeper: &'a dyn Keeper) -> Self {
+    pub fn new(store: Arc<Store>, keeper: Arc<dyn Keeper + 'a>) -> Self {
         Self { store, keeper, received: Mutex::default() }
     }
 
@@ -62,6 +62,11 @@ impl<'a> StoreTarget<'a> {
         received.unkept_bytes = 0;
         let complete: Vec<_> = received.complete.iter().copied().collect();
         self.keeper.keep(&complete)
+    }
+
+    /// Everything that was received is referred to now.
+    pub fn finish(&self) {
+        *self.received.lock() = Received::default();
     }
 
     fn note(&self, block: &PackedBlock, is_new: bool) -> (bool, bool) {

@@ -6,7 +6,7 @@
 //! Invariants:
 //!
 //! - What is on its way counts as being there: the queue keeps its order, so whatever is sent later arrives later.
-//! - After a failure nothing more is sent. What the target has received stays and is not sent again the next time.
+//! - After a failure nothing more is read. What was read is still sent, and what the target has received is not sent again.
 
 use crate::descent::{Descent, Step};
 use crate::limits::{LEVEL_BYTES_MAX, PROGRESS_INTERVAL, QUEUE_BYTES_MAX};
@@ -60,10 +60,8 @@ pub fn transfer(
     thread::scope(|scope| {
         let sender = scope.spawn(|| road.send_all());
         let walked = Walk { source, target, road: &road, descent: Descent::new(roots), told: None }.run();
-        match walked {
-            Ok(()) => road.queue.close(),
-            Err(_) => road.queue.abandon(),
-        }
+        // What was read is sent also when reading has failed.
+        road.queue.close();
         let sent = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (sent, walked) {
             // The walk ended because the queue is closed: the sender knows why.

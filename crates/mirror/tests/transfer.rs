@@ -57,7 +57,7 @@ struct Watched<'a> {
 impl<'a> Watched<'a> {
     fn new(store: &Arc<Store>, puts_left: u64) -> Self {
         Self {
-            target: StoreTarget::new(store.clone(), &NoKeeper),
+            target: StoreTarget::new(store.clone(), Arc::new(NoKeeper)),
             store: store.clone(),
             puts_left: puts_left.into(),
             put: Mutex::default(),
@@ -122,7 +122,7 @@ fn everything_below_the_roots_arrives_children_first_and_a_second_transfer_asks_
 fn a_change_costs_its_path_and_reads_no_more_than_is_sent() {
     let (here, there) = (store(1), store(2));
     let old = grow(&here, &mut Random::new(1), 3, 12);
-    run(&here, &StoreTarget::new(there.clone(), &NoKeeper), old).unwrap();
+    run(&here, &StoreTarget::new(there.clone(), Arc::new(NoKeeper)), old).unwrap();
     let mut block = here.get(&old).unwrap();
     let mut path = vec![block.clone()];
     while !block.links.is_empty() {

@@ -8,7 +8,7 @@ use crate::journal::Counters;
 use crate::limits::VOLUME_NAME_BYTES_MAX;
 use crate::root::Root;
 use crate::{Error, Result, Settings, Timestamp, record};
-use block::{Blocks, Store, StoreId};
+use block::{Blocks, Name, Store, StoreId};
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Bound;
@@ -77,6 +77,7 @@ const ENTRY_VERSION_PLAIN: u8 = 1;
 mod subject {
     pub(super) const NEXT_VOLUME: u8 = 0;
     pub(super) const VOLUME: u8 = 1;
+    pub(super) const TRANSFER: u8 = 2;
 }
 
 pub(crate) struct Catalog {
@@ -132,7 +133,25 @@ impl Catalog {
 
     /// Forgets a volume.
     pub(crate) fn remove(&mut self, volume: VolumeId, now: Timestamp) -> Result<()> {
-        self.apply(vec![Edit::Delete { key: volume_key(volume) }], now)
+        let keys = [volume_key(volume), transfer_key(volume)];
+        self.apply(keys.into_iter().map(|key| Edit::Delete { key }).collect(), now)
+    }
+
+    /// What was received for a replica and is not yet part of it.
+    pub(crate) fn transfer(&self, volume: VolumeId) -> Result<Option<Name>> {
+        Ok(self.tree.get(&transfer_key(volume))?.and_then(|(_, link)| link))
+    }
+
+    /// Takes note of what was received for a replica; of nothing once it is part of it.
+    pub(crate) fn set_transfer(&mut self, volume: VolumeId, received: Option<Name>, now: Timestamp) -> Result<()> {
+        let key = transfer_key(volume);
+        self.apply(
+            vec![match received {
+                Some(name) => Edit::Put { key, value: Bytes::new(), link: Some(name) },
+                None => Edit::Delete { key },
+            }],
+            now,
+        )
     }
 
     fn apply(&mut self, edits: Vec<Edit>, now: Timestamp) -> Result<()> {
@@ -159,6 +178,10 @@ impl Catalog {
 
 fn volume_key(volume: VolumeId) -> Bytes {
     [&[subject::VOLUME][..], &volume.0.to_be_bytes()].concat().into()
+}
+
+fn transfer_key(volume: VolumeId) -> Bytes {
+    [&[subject::TRANSFER][..], &volume.0.to_be_bytes()].concat().into()
 }
 
 fn put(volume: &VolumeInfo) -> Edit {

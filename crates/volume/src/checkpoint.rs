@@ -1,6 +1,7 @@
 //! Checkpoints: the overlay goes into the tree, and a new root makes the journal before it needless.
 
 use crate::edits::edits;
+use crate::journal::Counters;
 use crate::kept::Kept;
 use crate::limits::ROOT_AGE_BYTES_MAX;
 use crate::overlay::FrozenOverlay;
@@ -28,6 +29,7 @@ struct Frozen {
 #[derive(Clone, Debug)]
 pub(crate) struct LastCheckpoint {
     pub(crate) tree: Option<Name>,
+    pub(crate) counters: Counters,
     pub(crate) taken: Timestamp,
     /// Since when the root is there, for the next one's time.
     pub(crate) at: Instant,
@@ -37,7 +39,13 @@ pub(crate) struct LastCheckpoint {
 
 impl LastCheckpoint {
     pub(crate) fn of(root: &Root, shared: &Shared) -> Self {
-        Self { tree: root.tree, taken: root.taken, at: Instant::now(), log_bytes: shared.store.statistics().log_bytes }
+        Self {
+            tree: root.tree,
+            counters: root.counters,
+            taken: root.taken,
+            at: Instant::now(),
+            log_bytes: shared.store.statistics().log_bytes,
+        }
     }
 }
 

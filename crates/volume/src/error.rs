@@ -39,6 +39,8 @@ pub enum Error {
     ValueTooLarge,
     #[error("there is no data at or behind this offset")]
     BehindEnd,
+    #[error("it is a replica, which only a mirror changes; `pantala mirror promote` makes it writable")]
+    Replica,
     #[error("not supported: {0}")]
     NotSupported(&'static str),
     /// A record in the tree is not what this version writes.
@@ -76,6 +78,7 @@ impl Error {
             Self::OutOfRange => libc::ERANGE,
             Self::ValueTooLarge => libc::E2BIG,
             Self::BehindEnd => libc::ENXIO,
+            Self::Replica => libc::EROFS,
             Self::NotSupported(_) => libc::EOPNOTSUPP,
             Self::Damaged { .. } | Self::Newer { .. } => libc::EIO,
             Self::Tree(error) => tree_errno(error),

@@ -37,6 +37,12 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl Timestamp {
+    /// Before every other time.
+    pub const FIRST: Self = Self { seconds: i64::MIN, nanoseconds: 0 };
+
+    /// After every other time.
+    pub const LAST: Self = Self { seconds: i64::MAX, nanoseconds: 999_999_999 };
+
     fn before_epoch(before: Duration) -> Self {
         match (before.as_secs() as i64, before.subsec_nanos()) {
             (seconds, 0) => Self { seconds: -seconds, nanoseconds: 0 },

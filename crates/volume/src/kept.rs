@@ -16,6 +16,7 @@ mod changes;
 mod history;
 mod key;
 mod operations;
+mod received;
 mod retention;
 mod root;
 mod snapshot_name;

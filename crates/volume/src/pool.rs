@@ -1,5 +1,7 @@
 //! A pool: the volumes of a store.
 
+mod replicas;
+
 use crate::catalog::{self, Catalog, Role, VolumeId, VolumeIdentity, VolumeInfo};
 use crate::change::Change;
 use crate::data_cache::DataCache;
@@ -104,6 +106,16 @@ const FIRST_VOLUME_NAME: &str = "main";
 impl Pool {
     /// Opens the pool in a store, or begins one with an empty volume `main`.
     pub fn open(store: Arc<Store>, options: PoolOptions) -> Result<Self, PoolError> {
+        let owner = options.owner;
+        let pool = Self::open_as_it_is(store, options)?;
+        if pool.list_volumes()?.is_empty() {
+            pool.create_volume(FIRST_VOLUME_NAME, owner)?;
+        }
+        Ok(pool)
+    }
+
+    /// Opens the pool in a store without making a first volume: for one that is to hold a replica.
+    pub fn open_as_it_is(store: Arc<Store>, options: PoolOptions) -> Result<Self, PoolError> {
         let blocks: Arc<dyn Blocks> = store.clone();
         let nodes = Nodes::new(blocks.clone(), NODE_CACHE_BYTES);
         let flusher = options.background.then(|| Flusher::start(&blocks)).transpose()?;
@@ -117,13 +129,9 @@ impl Pool {
             store: store.clone(),
         });
         let found = Catalog::open(store.clone(), nodes.clone())?;
-        let is_new = found.is_none();
         let catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
         let volumes = Arc::new(RwLock::new(recovery::recover(&shared, &catalog.volumes()?)?));
         let mut pool = Self { shared, catalog: Mutex::new(catalog), volumes, maintenance: None };
-        if is_new {
-            pool.create_volume(FIRST_VOLUME_NAME, options.owner)?;
-        }
         if options.background {
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
         }

@@ -18,6 +18,7 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<BTre
         let root = last_root(shared, info.id)?;
         from = Some(from.map_or(root.replay_from, |from| from.min(root.replay_from)));
         let volume = Volume::at(info.id, &root, info.settings.clone(), shared.clone());
+        volume.set_role(info.role);
         let replay = Replay { sequence: root.sequence, group: None, volume };
         replays.insert(info.id, replay);
     }
@@ -26,7 +27,7 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<BTre
     }
     let volumes = replays.into_iter().map(|(id, replay)| (id, Arc::new(replay.volume)));
     let volumes: BTreeMap<_, _> = volumes.collect();
-    for volume in volumes.values() {
+    for volume in volumes.values().filter(|volume| !volume.is_replica()) {
         volume.reclaim_orphans()?;
     }
     Ok(volumes)

@@ -12,12 +12,12 @@ use crate::limits::{
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::view::View;
-use crate::{Attributes, Inode, Result, Settings, Timestamp};
+use crate::{Attributes, Error, Inode, Result, Settings, Timestamp};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tree::Tree;
 
 /// A file system. What only reads is a [`View`]'s, and a volume has it too.
@@ -25,6 +25,9 @@ pub struct Volume {
     pub(crate) id: VolumeId,
     pub(crate) settings: ArcSwap<Settings>,
     view: View,
+    pub(crate) is_replica: AtomicBool,
+    /// Whether a transfer to this replica is under way.
+    pub(crate) is_receiving: AtomicBool,
     pub(crate) locks: InodeLocks,
     /// Operations that change something hold it shared; a commit takes it alone, for moments.
     pub(crate) gate: RwLock<()>,
@@ -106,6 +109,8 @@ impl Volume {
             kept: ArcSwap::from_pointee(Kept::new(shared.nodes.clone(), root.kept)),
             sweep: Mutex::default(),
             view: View::new(tree, root.hash_seed, shared),
+            is_replica: AtomicBool::new(false),
+            is_receiving: AtomicBool::new(false),
             locks: InodeLocks::new(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
@@ -129,7 +134,8 @@ impl Volume {
     /// Lets an operation in that changes something. Waits while there is no room for more changes in memory.
     pub(crate) fn begin(&self) -> Result<RwLockReadGuard<'_, ()>> {
         self.make_room()?;
-        Ok(self.gate.read())
+        let gate = self.gate.read();
+        if self.is_replica() { Err(Error::Replica) } else { Ok(gate) }
     }
 
     /// Whether nothing waits for a checkpoint, and no operation is under way that will.

@@ -26,6 +26,13 @@ impl Kept {
         self.with(changes)
     }
 
+    /// Without some of what the retention does not keep.
+    pub(crate) fn without_old_history(&self, retention: &Retention, now: Timestamp, sweep: &mut Sweep) -> Result<Self> {
+        let mut changes = Changes::default();
+        self.swept(retention, now, sweep)?.into_iter().for_each(|id| changes.delete(id));
+        self.with(changes)
+    }
+
     /// Which of the next roots the retention does not keep. The newest stays in any case: it may be the state that the volume
     /// still has.
     fn swept(&self, retention: &Retention, now: Timestamp, sweep: &mut Sweep) -> Result<Vec<KeptId>> {

@@ -76,6 +76,17 @@ impl KeptRoot {
         value.into()
     }
 
+    /// Key and value in the kept tree.
+    pub(crate) fn parts(&self) -> (Bytes, Bytes) {
+        (self.id.key(), self.value())
+    }
+
+    /// The kept root with these in a kept tree; `None` if the key is none of a kept root.
+    pub(crate) fn of_parts(key: &[u8], value: &[u8], tree: Option<Name>) -> Result<Option<Self>> {
+        let parse = |id| Self::parse(id, (Bytes::copy_from_slice(value), tree));
+        KeptId::parse(key).map(parse).transpose()
+    }
+
     pub(super) fn parse(id: KeptId, (value, tree): Mapped) -> Result<Self> {
         parse(id, &value, tree).map_err(|malformed| malformed.in_volume("a kept root"))
     }

@@ -1,0 +1,172 @@
+//! The volumes of a pool that is open in this process, as sides of a sync.
+
+use crate::error::Side;
+use crate::local::{Keeper, StoreTarget};
+use crate::ports::{Source, Target, Visitor};
+use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
+use crate::{Error, Result};
+use block::{Name, PackedBlock};
+use std::sync::Arc;
+use volume::{
+    KeptRoot, Pool, PoolError, Receiving, Role, State, Timestamp, Volume, VolumeId, VolumeIdentity, VolumeInfo,
+};
+
+/// The volumes of a pool.
+pub fn list(pool: &Pool) -> Result<Vec<Listed>> {
+    let listed = |info: VolumeInfo| -> Result<Option<Listed>> {
+        let Some(volume) = pool.volume(info.id) else { return Ok(None) };
+        let is_partial = pool.received(info.id).map_err(Error::of_pool(Side::Target))?.is_some();
+        let is_replica = info.role == Role::Replica;
+        Ok(Some(Listed { identity: info.identity, name: info.name, is_replica, is_partial, state: volume.state() }))
+    };
+    let volumes = pool.list_volumes().map_err(Error::of_pool(Side::Source))?;
+    volumes.into_iter().filter_map(|info| listed(info).transpose()).collect()
+}
+
+/// A volume of this process's pool that is copied from.
+pub struct LocalSource<'a> {
+    pool: &'a Pool,
+    origin: Origin,
+}
+
+impl<'a> LocalSource<'a> {
+    /// Opens a volume by its name, or by its identity, with everything that was accepted so far.
+    pub fn open(pool: &'a Pool, which: &str) -> Result<Self> {
+        let failed = Error::of_pool(Side::Source);
+        let info = find(pool, which).map_err(&failed)?;
+        let volume = pool.volume(info.id).ok_or_else(|| Error::not_open(&info.name))?;
+        let state = settled_state(&volume).map_err(|error| failed(error.into()))?;
+        let kept = volume.kept_roots(Timestamp::FIRST, Timestamp::LAST).and_then(Iterator::collect);
+        let kept = kept.map_err(|error| failed(error.into()))?;
+        Ok(Self { pool, origin: Origin { identity: info.identity, name: info.name, state, kept } })
+    }
+}
+
+fn settled_state(volume: &Volume) -> volume::Result<State> {
+    if !volume.is_replica() {
+        volume.checkpoint()?;
+    }
+    Ok(volume.state())
+}
+
+fn find(pool: &Pool, which: &str) -> std::result::Result<VolumeInfo, PoolError> {
+    let volumes = pool.list_volumes()?;
+    let by_identity = volumes.into_iter().find(|info| info.identity.to_string() == which);
+    by_identity.map_or_else(|| pool.find_volume(which), Ok)
+}
+
+impl Source for LocalSource<'_> {
+    fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
+        self.pool.store().read(names, linked_bytes_max, visit)
+    }
+}
+
+impl SourceVolume for LocalSource<'_> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// A replica in this process's pool.
+pub struct LocalReplica<'a> {
+    name: String,
+    receiving: Receiving,
+    target: StoreTarget<'a>,
+    notes: Arc<Notes<'a>>,
+}
+
+impl<'a> LocalReplica<'a> {
+    /// Opens the replica of a volume that has this state now.
+    pub fn open(
+        pool: &'a Pool,
+        identity: VolumeIdentity,
+        name: &str,
+        state: &State,
+        mode: ReplicaMode,
+    ) -> Result<Self> {
+        let info = find_or_make(pool, identity, name, state, mode)?;
+        let volume = pool.volume(info.id).ok_or_else(|| Error::not_open(&info.name))?;
+        let receiving = volume.begin_receiving().ok_or_else(|| Error::Busy { volume: info.name.clone() })?;
+        let before = pool.received(info.id).map_err(Error::of_pool(Side::Target))?;
+        let notes = Arc::new(Notes { pool, volume: info.id, before });
+        let target = StoreTarget::new(pool.store().clone(), notes.clone());
+        Ok(Self { name: info.name, receiving, target, notes })
+    }
+}
+
+fn find_or_make(
+    pool: &Pool,
+    identity: VolumeIdentity,
+    name: &str,
+    state: &State,
+    mode: ReplicaMode,
+) -> Result<VolumeInfo> {
+    let failed = Error::of_pool(Side::Target);
+    match pool.find_identity(identity).map_err(&failed)? {
+        Some(info) if info.role == Role::Replica => Ok(info),
+        Some(info) if mode.replace => pool.set_role(&info.name, Role::Replica).map_err(&failed),
+        Some(info) => Err(Error::Promoted { volume: info.name }),
+        None if mode.create => {
+            let is_taken = pool.find_volume(name).is_ok();
+            let name = if is_taken { format!("{name}-{}", &identity.to_string()[..8]) } else { name.to_owned() };
+            pool.create_replica(&name, identity, state).map_err(&failed)
+        }
+        None => Err(Error::NoReplica { volume: name.to_owned() }),
+    }
+}
+
+impl Target for LocalReplica<'_> {
+    fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
+        self.target.lacking(names)
+    }
+
+    fn put(&self, block: &PackedBlock) -> Result<bool> {
+        self.target.put(block)
+    }
+}
+
+impl ReplicaVolume for LocalReplica<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn held(&self) -> State {
+        self.receiving.volume().state()
+    }
+
+    fn wanted(&self, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>> {
+        let wanted = self.receiving.volume().wanted(offered);
+        wanted.map_err(|error| Error::of_pool(Side::Target)(error.into()))
+    }
+
+    fn receive(&self, state: &State, kept: &[KeptRoot]) -> Result<()> {
+        let failed = Error::of_pool(Side::Target);
+        self.receiving.volume().receive(state, kept).map_err(|error| failed(error.into()))?;
+        self.target.finish();
+        self.notes.pool.forget_received(self.notes.volume).map_err(failed)
+    }
+}
+
+impl Drop for LocalReplica<'_> {
+    /// What was received by a sync that was cut off stays for the next one.
+    fn drop(&mut self) {
+        if let Err(error) = self.target.settle() {
+            tracing::warn!(%error, "what was received may be garbage by the next sync");
+        }
+    }
+}
+
+/// Takes note of what a replica has received, in the pool's catalog.
+struct Notes<'a> {
+    pool: &'a Pool,
+    volume: VolumeId,
+    /// What an earlier sync had received. It stays noted until this one has ended.
+    before: Option<Name>,
+}
+
+impl Keeper for Notes<'_> {
+    fn keep(&self, complete: &[Name]) -> Result<()> {
+        let names = self.before.iter().chain(complete).copied().collect();
+        self.pool.keep_received(self.volume, names).map_err(Error::of_pool(Side::Target))
+    }
+}

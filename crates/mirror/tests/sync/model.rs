@@ -1,0 +1,51 @@
+//! Random topologies: places that are edited, synced in any direction, promoted, and restarted.
+
+use crate::world::{CREATE, Clock, Place, assert_same, edit, run};
+use mirror::ReplicaMode;
+use sim::Random;
+use std::sync::Arc;
+use volume::Role;
+
+const PLACES: u64 = 4;
+
+#[test]
+fn whatever_happened_before_one_sync_makes_two_places_equal() {
+    for seed in 0..crate::seeds("MIRROR_SEEDS", 12) {
+        println!("seed {seed}");
+        let mut random = Random::new(seed);
+        let clock = Arc::new(Clock::default());
+        let mut places: Vec<_> = (0..PLACES).map(|number| Place::new(number as u8 + 1, &clock, number == 0)).collect();
+        for replica in &places[1..] {
+            run(&places[0], replica, CREATE).unwrap();
+        }
+        for _ in 0..60 {
+            step(&mut places, &mut random);
+        }
+    }
+}
+
+fn step(places: &mut [Place], random: &mut Random) {
+    let from = random.below(PLACES) as usize;
+    let to = (from + 1 + random.below(PLACES - 1) as usize) % PLACES as usize;
+    let place = &places[from];
+    match random.below(10) {
+        0 => drop(place.pool.set_role("main", Role::Primary).unwrap()),
+        1 if place.role() == Role::Primary => {
+            let name = format!("snapshot{}", random.below(5));
+            let volume = place.volume();
+            // A name that is taken is given again to another state.
+            let _ = volume.delete_snapshot(&name);
+            volume.create_snapshot(&name, false).unwrap();
+        }
+        2 => places[from] = place.reopen_on(place.disk.restart()).unwrap(),
+        3..6 if place.role() == Role::Primary => {
+            let volume = place.volume();
+            (0..random.below(30)).for_each(|_| edit(&volume, random));
+        }
+        _ => {
+            run(place, &places[to], ReplicaMode { create: false, replace: true }).unwrap();
+            assert_same(place, &places[to]);
+            assert!(run(place, &places[to], ReplicaMode::default()).unwrap().is_unchanged);
+        }
+    }
+}
