@@ -47,7 +47,7 @@ impl Store {
             Survey::Store(_) => Self::open(disk, index, options)?,
             _ => Self::create(disk, index, options)?,
         };
-        store.hold(lock);
+        store.keep_lock(lock);
         Ok(store)
     }
 
@@ -60,7 +60,7 @@ impl Store {
         let lock = DirectoryLock::take(path)?;
         let index = Box::new(FjallIndex::renew(&path.join(INDEX_FOLDER))?);
         let store = Self::open_with_progress(Arc::new(RealDisk::new(path)), index, options, progress)?;
-        store.hold(lock);
+        store.keep_lock(lock);
         Ok(store)
     }
 }

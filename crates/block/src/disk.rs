@@ -12,6 +12,9 @@ pub trait Disk: Send + Sync {
     /// Opens a file that is there.
     fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>>;
 
+    /// A file's length in bytes.
+    fn length(&self, path: &str) -> io::Result<u64>;
+
     /// The names in a folder, in no order.
     fn list(&self, folder: &str) -> io::Result<Vec<String>>;
 

@@ -13,7 +13,7 @@ mod header;
 pub(crate) use codec::Codec;
 pub(crate) use draft::Draft;
 pub(crate) use fault::Fault;
-pub(crate) use header::{FrameHeader, Subject};
+pub(crate) use header::{FrameHeader, Subject, frame_bytes};
 
 use crate::Name;
 use bytes::Bytes;

@@ -5,7 +5,7 @@
 //! - It holds only what is durable in the log. An entry whose frame a crash took away would make [`crate::Blocks::put`] skip
 //!   writing a block that is not there.
 //! - Entries, roots, totals and the watermark of one update appear together or not at all, and updates appear in order.
-//! - Every frame below the watermark is in it.
+//! - Every block below the watermark is in it, but for those that a garbage collection removed.
 
 mod fjall;
 mod memory;
@@ -25,6 +25,9 @@ pub trait Index: Send + Sync {
         Ok(self.get(name)?.is_some())
     }
 
+    /// Up to `count` entries in the order of their names, from a name on.
+    fn scan(&self, from: &Name, count: usize) -> Result<Vec<(Name, Location)>>;
+
     /// What the last update left; `None` for an index that belongs to no store yet.
     fn state(&self) -> Result<Option<IndexState>>;
 
@@ -42,6 +45,17 @@ pub struct Location {
     pub position: Position,
     /// Bytes of its payload: links and stored body.
     pub payload_bytes: u32,
+    /// Bytes of its body before compression; 0 if it has links.
+    pub data_bytes: u32,
+    /// Whether it has links: a block without any need not be read to find what it keeps alive.
+    pub has_links: bool,
+}
+
+impl Location {
+    /// Length of the whole frame in the log.
+    pub(crate) fn frame_bytes(&self) -> u32 {
+        crate::frame::frame_bytes(self.payload_bytes)
+    }
 }
 
 /// What an index knows beside its entries.
@@ -55,6 +69,8 @@ pub struct IndexState {
     pub roots: Vec<(u64, Position)>,
     /// Sums over the frames below the watermark.
     pub totals: Totals,
+    /// A block with links that lies below this may lack what it links to.
+    pub whole_from: Position,
 }
 
 /// One step of an index.
@@ -62,15 +78,21 @@ pub struct IndexState {
 pub struct IndexUpdate {
     /// New entries; a later one replaces an earlier one of the same name.
     pub entries: Vec<(Name, Location)>,
+    /// Names that go. None of them is among the new entries.
+    pub removed: Vec<Name>,
     /// New roots; a later one replaces an earlier one of the same stream.
     pub roots: Vec<(u64, Position)>,
+    /// Streams whose roots go.
+    pub removed_streams: Vec<u64>,
     /// The new watermark.
     pub watermark: Position,
     /// The new sums.
     pub totals: Totals,
+    /// A block with links that lies below this may lack what it links to.
+    pub whole_from: Position,
 }
 
-/// Sums over a part of the log.
+/// Sums over the blocks that are there, and the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Frames that hold blocks.
@@ -79,6 +101,22 @@ pub struct Totals {
     pub stored_bytes: u64,
     /// Bodies of blocks without links before compression, in bytes.
     pub data_bytes: u64,
-    /// All frames, those of records and the padding included, in bytes.
+    /// All frames that were ever written, those of records and the padding included, in bytes.
     pub log_bytes: u64,
+}
+
+impl Totals {
+    /// Counts a block.
+    pub(crate) fn add(&mut self, location: &Location) {
+        self.blocks += 1;
+        self.stored_bytes += location.payload_bytes as u64;
+        self.data_bytes += location.data_bytes as u64;
+    }
+
+    /// Counts a block no more.
+    pub(crate) fn remove(&mut self, location: &Location) {
+        self.blocks = self.blocks.saturating_sub(1);
+        self.stored_bytes = self.stored_bytes.saturating_sub(location.payload_bytes as u64);
+        self.data_bytes = self.data_bytes.saturating_sub(location.data_bytes as u64);
+    }
 }

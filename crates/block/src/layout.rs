@@ -1,7 +1,7 @@
 //! What a store's directory holds: `store` (the superblock), `segments/`, `index/`, `lock`.
 
-use crate::segments::{self, SEGMENTS_FOLDER};
-use crate::superblock::{self, SUPERBLOCK_BYTES};
+use crate::segments::{self, Kind, SEGMENTS_FOLDER};
+use crate::superblock::{self, FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, SUPERBLOCK_BYTES, Superblock};
 use crate::{Disk, Error, Result, StoreId};
 use std::io::{self, ErrorKind, IoSlice};
 
@@ -47,24 +47,41 @@ pub(crate) fn survey(disk: &dyn Disk) -> Result<Survey> {
 pub(crate) fn make(disk: &dyn Disk, store: StoreId) -> Result<()> {
     let failed = |source| Error::disk("make a store in", &disk.place(), source);
     disk.create_folder(SEGMENTS_FOLDER).map_err(failed)?;
-    if read_superblock(disk)? != Some(store) {
-        write_superblock(disk, store).map_err(failed)?;
-    }
+    let has_gaps = segments::list(disk)?.numbers.values().any(|kind| *kind != Kind::Written);
+    let version = if has_gaps { FORMAT_VERSION_WITH_GAPS } else { FORMAT_VERSION };
+    ensure_superblock(disk, Superblock { store, version })?;
     disk.sync_folder("").map_err(failed)
+}
+
+/// Says in the superblock that the log has gaps, before it gets the first.
+pub(crate) fn allow_gaps(disk: &dyn Disk, store: StoreId) -> Result<()> {
+    ensure_superblock(disk, Superblock { store, version: FORMAT_VERSION_WITH_GAPS })?;
+    disk.sync_folder("").map_err(|source| Error::disk("write the superblock in", &disk.place(), source))
+}
+
+/// Writes the superblock, unless it is there, perhaps of a newer format. Its name is not durable yet.
+fn ensure_superblock(disk: &dyn Disk, superblock: Superblock) -> Result<()> {
+    let found = read_superblock(disk)?;
+    if found.is_some_and(|found| found.store == superblock.store && found.version >= superblock.version) {
+        return Ok(());
+    }
+    let written = write_superblock(disk, superblock);
+    written.map_err(|source| Error::disk("write the superblock in", &disk.place(), source))
 }
 
 /// The store that a disk holds, if any.
 fn store_of(disk: &dyn Disk, names: &[String]) -> Result<Option<StoreId>> {
     if names.iter().any(|name| name == SUPERBLOCK_FILE)
-        && let Some(store) = read_superblock(disk)?
+        && let Some(superblock) = read_superblock(disk)?
     {
-        return Ok(Some(store));
+        return Ok(Some(superblock.store));
     }
     if names.iter().any(|name| name == SEGMENTS_FOLDER) { store_of_segments(disk) } else { Ok(None) }
 }
 
 fn store_of_segments(disk: &dyn Disk) -> Result<Option<StoreId>> {
-    for number in segments::list(disk)? {
+    let numbers = segments::list(disk)?.numbers;
+    for (number, _) in numbers.into_iter().filter(|(_, kind)| *kind == Kind::Written) {
         if let Some(header) = segments::read_header(disk, number)? {
             return Ok(Some(header.store));
         }
@@ -78,7 +95,7 @@ fn survey_without_superblock(disk: &dyn Disk) -> Result<Survey> {
     Ok(if holds_segments { Survey::Other(why.to_owned()) } else { Survey::Empty })
 }
 
-fn read_superblock(disk: &dyn Disk) -> Result<Option<StoreId>> {
+fn read_superblock(disk: &dyn Disk) -> Result<Option<Superblock>> {
     let mut bytes = [0; SUPERBLOCK_BYTES];
     match disk.open(SUPERBLOCK_FILE).and_then(|file| file.read_at(&mut bytes, 0)) {
         Ok(length) => superblock::decode(&bytes[..length], &disk.place()),
@@ -88,13 +105,13 @@ fn read_superblock(disk: &dyn Disk) -> Result<Option<StoreId>> {
 }
 
 /// Written aside and renamed, so that `store` is whole or not there.
-fn write_superblock(disk: &dyn Disk, store: StoreId) -> io::Result<()> {
+fn write_superblock(disk: &dyn Disk, superblock: Superblock) -> io::Result<()> {
     match disk.remove(SUPERBLOCK_FILE_NEW) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let file = disk.create(SUPERBLOCK_FILE_NEW, SUPERBLOCK_BYTES as u64)?;
-    file.write_at(&[IoSlice::new(&superblock::encode(store))], 0)?;
+    file.write_at(&[IoSlice::new(&superblock::encode(superblock))], 0)?;
     file.sync()?;
     disk.rename(SUPERBLOCK_FILE_NEW, SUPERBLOCK_FILE)
 }

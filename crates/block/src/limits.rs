@@ -56,6 +56,41 @@ pub(crate) const DAMAGED_BLOCKS_MAX: usize = 10_000;
 /// Blocks with links that a walk along links knows again: about 50 MiB.
 pub(crate) const REACHED_BLOCKS_MAX: usize = 2 << 20;
 
+/// Memory for marks on blocks without links: about four bits for each of 100 million, of which one in seven dead ones then passes
+/// for alive, until the next collection. Together with four to five bytes for each of the blocks with links that are alive (two and a
+/// half million beside a hundred million small files) a collection stays within 64 MiB.
+pub(crate) const BLOOM_BYTES_MAX: usize = 48 << 20;
+
+/// The same, of a smaller store.
+pub(crate) const BLOOM_BITS_PER_BLOCK: u64 = 12;
+
+/// Places looked at for each name.
+pub(crate) const BLOOM_PROBES_MAX: u32 = 8;
+
+/// Blocks that were put again while a collection marks, and that wait to be followed. Beyond it they are written anew.
+pub(crate) const REVIVED_MAX: usize = 16 << 10;
+
+/// How deep links go. Trees have up to 24 levels, and a volume's root leads to a tree of trees.
+pub(crate) const MARK_DEPTH_MAX: usize = 128;
+
+/// Blocks that are marked at a time.
+pub(crate) const MARK_STEP_BLOCKS: u64 = 1024;
+
+/// Entries of the index that are swept in a collection's first step.
+pub(crate) const SWEEP_STEP_ENTRIES_FIRST: usize = 16;
+
+/// Entries of the index that are swept at a time, at most.
+pub(crate) const SWEEP_STEP_ENTRIES_MAX: usize = 4096;
+
+/// Bytes of a segment that are gone through at a time when it is rewritten.
+pub(crate) const COMPACT_STEP_BYTES: u64 = 1 << 20;
+
+/// A segment is rewritten if no more than so many of 100 bytes are alive: a byte is written for each that is freed.
+pub(crate) const LIVE_PERCENT_MAX: u64 = 50;
+
+/// The same when space is short: three bytes are written for each that is freed.
+pub(crate) const LIVE_PERCENT_MAX_WHEN_SHORT: u64 = 75;
+
 /// Block cache of the index.
 pub(crate) const INDEX_CACHE_BYTES: u64 = 16 << 20;
 

@@ -45,6 +45,10 @@ impl Disk for RealDisk {
         Ok(Arc::new(RealFile { file }))
     }
 
+    fn length(&self, path: &str) -> io::Result<u64> {
+        Ok(fs::metadata(self.path(path))?.len())
+    }
+
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(self.path(folder))?;
         entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()

@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) struct Entry {
     /// Where it lies.
     pub(crate) location: Location,
-    /// Length of its body; 0 if it has links.
-    pub(crate) data_bytes: u32,
+    /// Whether it was there before, elsewhere in the log, and is counted already.
+    pub(crate) is_copy: bool,
 }
 
 impl Entry {
     /// Adds the entry to sums.
     pub(crate) fn add_to(&self, totals: &mut Totals) {
-        totals.blocks += 1;
-        totals.stored_bytes += self.location.payload_bytes as u64;
-        totals.data_bytes += self.data_bytes as u64;
+        if !self.is_copy {
+            totals.add(&self.location);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn recover(
 ) -> Result<Recovered> {
     let indexed = own_state(index, &segments)?;
     segments.sync_names()?;
+    segments.finish_retiring();
     let mut walk = Walk::new(&segments, index, indexed, progress)?;
     let fault = walk.run()?;
     let is_blank = rest::check(&segments, walk.headers(), walk.position(), fault)?;

@@ -38,6 +38,19 @@ impl Roots {
         self.known.lock().newest.keys().copied().collect()
     }
 
+    /// The streams that are not alive, and whose newest roots lie below a position.
+    pub(crate) fn others_below(&self, is_alive: impl Fn(u64) -> bool, position: Position) -> Vec<u64> {
+        let known = self.known.lock();
+        let dead = known.newest.iter().filter(|(stream, newest)| !is_alive(**stream) && **newest < position);
+        dead.map(|(stream, _)| *stream).collect()
+    }
+
+    /// Forgets streams.
+    pub(crate) fn forget(&self, streams: &[u64]) {
+        let mut known = self.known.lock();
+        known.newest.retain(|stream, _| !streams.contains(stream));
+    }
+
     /// The roots below a position that the index does not know, in log order.
     pub(crate) fn unindexed_below(&self, position: Position) -> Vec<(u64, Position)> {
         let known = self.known.lock();

@@ -4,7 +4,7 @@
 //! header and by nothing else, so sealing is one write, and a torn tail is cut off by opening a new segment behind it.
 
 use crate::checksum::Salt;
-use crate::superblock::{FORMAT_VERSION, check_version};
+use crate::superblock::{FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, check_version};
 use crate::{Position, Result, StoreId};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -13,6 +13,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 64;
 
 const MAGIC: [u8; 8] = *b"PnSegmt\0";
+
+/// Of a gap, which has nothing but this header.
+const GAP_MAGIC: [u8; 8] = *b"PnGap\0\0\0";
 const CHECKED_BYTES: usize = SEGMENT_HEADER_BYTES - 4;
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -41,14 +44,16 @@ pub(crate) struct SegmentHeader {
     pub(crate) follows: Position,
     /// Everything below was durable when the segment was made.
     pub(crate) durable: Position,
+    /// Whether this is a gap: what is left of segments that were retired.
+    pub(crate) is_gap: bool,
 }
 
 impl SegmentHeader {
     /// The header's bytes.
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut raw = RawSegmentHeader {
-            magic: MAGIC,
-            version: FORMAT_VERSION.into(),
+            magic: if self.is_gap { GAP_MAGIC } else { MAGIC },
+            version: if self.is_gap { FORMAT_VERSION_WITH_GAPS } else { FORMAT_VERSION }.into(),
             number: self.number.into(),
             store: *self.store.as_bytes(),
             follows: self.follows.to_u64().into(),
@@ -68,7 +73,8 @@ impl SegmentHeader {
         };
         let store = StoreId::from_bytes(raw.store);
         let sum = salt(store, number).checksum(&bytes[..CHECKED_BYTES]);
-        if raw.magic != MAGIC || raw.checksum.get() != sum || raw.number.get() != number {
+        let is_gap = raw.magic == GAP_MAGIC;
+        if !is_gap && raw.magic != MAGIC || raw.checksum.get() != sum || raw.number.get() != number {
             return Ok(None);
         }
         check_version(raw.version.get(), place)?;
@@ -77,6 +83,7 @@ impl SegmentHeader {
             number,
             follows: Position::from_u64(raw.follows.get()),
             durable: Position::from_u64(raw.durable.get()),
+            is_gap,
         }))
     }
 
@@ -102,12 +109,15 @@ mod tests {
 
     fn header() -> SegmentHeader {
         let store = StoreId::from_bytes([3; 16]);
-        SegmentHeader { store, number: 7, follows: Position::new(6, 640), durable: Position::new(5, 64) }
+        SegmentHeader { store, number: 7, follows: Position::new(6, 640), durable: Position::new(5, 64), is_gap: false }
     }
 
     #[test]
     fn a_segment_header_decodes_to_what_was_encoded() {
-        assert_eq!(SegmentHeader::decode(&header().encode(), 7, "").expect("this version"), Some(header()));
+        for is_gap in [false, true] {
+            let header = SegmentHeader { is_gap, ..header() };
+            assert_eq!(SegmentHeader::decode(&header.encode(), 7, "").expect("this version"), Some(header));
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The segments of a store: which there are, and their files.
 //!
 //! Invariant: a number is in the set only while the segment is part of the log. In the set's order, each segment follows on the
-//! one before.
+//! one before. A gap is a segment that says only this: it stands for one or more that were retired (`gaps`).
+
+mod gaps;
 
 use crate::checksum::Salt;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader};
@@ -10,9 +12,9 @@ use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::{Disk, Error, Location, Position, Result, StoreId};
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 
@@ -21,19 +23,51 @@ pub(crate) const SEGMENTS_FOLDER: &str = "segments";
 
 const SUFFIX: &str = ".segment";
 
+const GAP_SUFFIX: &str = ".gap";
+
+/// What lies under a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Frames.
+    Written,
+    /// Nothing any more: a gap, which stands for all segments from the first to this one.
+    Gap {
+        /// The first.
+        first: u32,
+    },
+}
+
+impl Kind {
+    fn is_gap(self) -> bool {
+        matches!(self, Self::Gap { .. })
+    }
+}
+
+/// What lies in the folder of segments.
+#[derive(Default)]
+pub(crate) struct Listing {
+    /// The segments and gaps of the log, by their numbers.
+    pub(crate) numbers: BTreeMap<u32, Kind>,
+    /// Files of what gaps stand for: a crash left them.
+    retired: Vec<String>,
+}
+
 /// The segments of one store.
 pub(crate) struct Segments {
     disk: Arc<dyn Disk>,
     store: StoreId,
-    numbers: RwLock<BTreeSet<u32>>,
+    numbers: RwLock<BTreeMap<u32, Kind>>,
+    /// Files of retired segments that are still to be removed.
+    retired: Mutex<Vec<String>>,
     files: Cache<u32, Arc<SegmentFile>>,
 }
 
 impl Segments {
     /// The segments that lie on a disk.
     pub(crate) fn new(disk: Arc<dyn Disk>, store: StoreId) -> Result<Self> {
-        let numbers = RwLock::new(list(&*disk)?);
-        Ok(Self { disk, store, numbers, files: Cache::new(SEGMENT_FILES_OPEN_MAX) })
+        let Listing { numbers, retired } = list(&*disk)?;
+        let (numbers, retired) = (RwLock::new(numbers), Mutex::new(retired));
+        Ok(Self { disk, store, numbers, retired, files: Cache::new(SEGMENT_FILES_OPEN_MAX) })
     }
 
     /// The store's identity.
@@ -43,17 +77,41 @@ impl Segments {
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.numbers.read().len()
+        self.numbers.read().values().filter(|kind| **kind == Kind::Written).count()
+    }
+
+    /// What they take on the disk, in bytes.
+    pub(crate) fn bytes(&self) -> Result<u64> {
+        self.written_below(u32::MAX).into_iter().map(|number| self.length(number)).sum()
+    }
+
+    /// What one that has frames takes on the disk, in bytes.
+    pub(crate) fn length(&self, number: u32) -> Result<u64> {
+        self.disk.length(&file_name(number)).map_err(|source| Error::disk("measure", &self.path(number), source))
     }
 
     /// The numbers from one on, in order.
     pub(crate) fn numbers_from(&self, number: u32) -> Vec<u32> {
-        self.numbers.read().range(number..).copied().collect()
+        self.numbers.read().range(number..).map(|(number, _)| *number).collect()
+    }
+
+    /// Those below a number that have frames, in order.
+    pub(crate) fn written_below(&self, number: u32) -> Vec<u32> {
+        let numbers = self.numbers.read();
+        let written = numbers.range(..number).filter(|(_, kind)| **kind == Kind::Written);
+        written.map(|(number, _)| *number).collect()
+    }
+
+    /// The first one behind a number that has frames.
+    pub(crate) fn written_behind(&self, number: u32) -> Option<u32> {
+        let numbers = self.numbers.read();
+        let mut behind = numbers.range(number + 1..);
+        behind.find(|(_, kind)| **kind == Kind::Written).map(|(number, _)| *number)
     }
 
     /// The segment behind another one.
     pub(crate) fn successor(&self, number: u32) -> Option<u32> {
-        self.numbers.read().range(number + 1..).next().copied()
+        self.numbers.read().range(number + 1..).next().map(|(number, _)| *number)
     }
 
     /// The segment's file, open.
@@ -74,11 +132,15 @@ impl Segments {
 
     /// The segment's header, or `None` if it has no valid one.
     pub(crate) fn header(&self, number: u32) -> Result<Option<SegmentHeader>> {
-        let file = self.open(number)?;
-        let bytes = file.read(0, SEGMENT_HEADER_BYTES)?;
-        let header = SegmentHeader::decode(&bytes, number, &self.disk.place())?;
+        let header = match self.numbers.read().get(&number) {
+            Some(Kind::Gap { first }) => self.read_gap(*first, number)?,
+            _ => {
+                let bytes = self.open(number)?.read(0, SEGMENT_HEADER_BYTES)?;
+                SegmentHeader::decode(&bytes, number, &self.disk.place())?.filter(|header| !header.is_gap)
+            }
+        };
         if header.is_some_and(|header| header.store != self.store) {
-            return Err(Error::Corrupt { what: format!("{} belongs to another store", file.path) });
+            return Err(Error::Corrupt { what: format!("{} belongs to another store", self.path(number)) });
         }
         Ok(header)
     }
@@ -91,15 +153,20 @@ impl Segments {
         file.write_at(&[IoSlice::new(&header.encode())], 0).map_err(failed)?;
         let file = Arc::new(SegmentFile::new(header.number, path, file));
         self.files.insert(header.number, file.clone());
-        self.numbers.write().insert(header.number);
+        self.numbers.write().insert(header.number, Kind::Written);
         Ok(file)
     }
 
     /// Removes a segment that is no part of the log.
     pub(crate) fn remove(&self, number: u32) -> Result<()> {
-        self.numbers.write().remove(&number);
+        let kind = self.numbers.write().remove(&number);
         self.files.remove(&number);
-        self.disk.remove(&file_name(number)).map_err(|source| Error::disk("remove", &self.path(number), source))
+        let name = match kind {
+            Some(Kind::Gap { first }) => gap_name(first, number),
+            _ => file_name(number),
+        };
+        let removed = self.disk.remove(&name);
+        removed.map_err(|source| Error::disk("remove", &format!("{}/{name}", self.disk.place()), source))
     }
 
     /// Makes the names of new and removed segments durable.
@@ -109,7 +176,7 @@ impl Segments {
 
     /// The frame at a location: its header and its payload, not yet compared with its checksum.
     pub(crate) fn read(&self, location: Location) -> Result<(FrameHeader, Bytes)> {
-        let Location { position, payload_bytes } = location;
+        let Location { position, payload_bytes, .. } = location;
         let file = self.open(position.segment())?;
         let bytes = file.read(position.offset() as u64, FRAME_HEADER_BYTES + payload_bytes as usize)?;
         let salt = Salt { store: self.store, position };
@@ -136,12 +203,40 @@ impl Segments {
     }
 }
 
-/// The numbers of the segments on a disk; a folder that is not there holds none.
-pub(crate) fn list(disk: &dyn Disk) -> Result<BTreeSet<u32>> {
-    match disk.list(SEGMENTS_FOLDER) {
-        Ok(names) => Ok(names.iter().filter_map(|name| number_of(name)).collect()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(error) => Err(Error::disk("list", &format!("{}/{SEGMENTS_FOLDER}", disk.place()), error)),
+/// The segments on a disk; a folder that is not there holds none.
+pub(crate) fn list(disk: &dyn Disk) -> Result<Listing> {
+    let names = match disk.list(SEGMENTS_FOLDER) {
+        Ok(names) => names,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(Error::disk("list", &format!("{}/{SEGMENTS_FOLDER}", disk.place()), error)),
+    };
+    let mut listing = Listing::default();
+    listing.numbers.extend(names.iter().filter_map(|name| Some((number_of(name)?, Kind::Written))));
+    let mut gaps: Vec<_> = names.iter().filter_map(|name| gap_of(name)).collect();
+    // The larger of two gaps that overlap is the newer one.
+    gaps.sort_by_key(|(first, last)| last - first);
+    gaps.into_iter().for_each(|(first, last)| listing.add_gap(first, last));
+    Ok(listing)
+}
+
+impl Listing {
+    /// Adds a gap; what it stands for is no part of the log any more.
+    fn add_gap(&mut self, first: u32, last: u32) {
+        let retired: Vec<_> = self.numbers.range(first..=last).map(|(number, kind)| (*number, *kind)).collect();
+        for (number, kind) in retired {
+            self.numbers.remove(&number);
+            self.retired.push(kind.file_name(number));
+        }
+        self.numbers.insert(last, Kind::Gap { first });
+    }
+}
+
+impl Kind {
+    fn file_name(self, number: u32) -> String {
+        match self {
+            Self::Written => file_name(number),
+            Self::Gap { first } => gap_name(first, number),
+        }
     }
 }
 
@@ -157,9 +252,21 @@ pub(crate) fn read_header(disk: &dyn Disk, number: u32) -> Result<Option<Segment
     SegmentHeader::decode(&bytes[..length], number, &disk.place())
 }
 
+fn gap_name(first: u32, last: u32) -> String {
+    format!("{SEGMENTS_FOLDER}/{first:010}-{last:010}{GAP_SUFFIX}")
+}
+
 fn number_of(name: &str) -> Option<u32> {
     let number = name.strip_suffix(SUFFIX)?.parse().ok()?;
     (number > 0 && format!("{number:010}{SUFFIX}") == name).then_some(number)
+}
+
+/// The first and the last number that a gap stands for.
+fn gap_of(name: &str) -> Option<(u32, u32)> {
+    let (first, last) = name.strip_suffix(GAP_SUFFIX)?.split_once('-')?;
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    let is_ours = 0 < first && first <= last && format!("{first:010}-{last:010}{GAP_SUFFIX}") == name;
+    is_ours.then_some((first, last))
 }
 
 #[cfg(test)]
@@ -169,8 +276,25 @@ mod tests {
     #[test]
     fn only_names_that_a_store_gives_count_as_segments() {
         assert_eq!(number_of("0000000012.segment"), Some(12));
+        assert_eq!(gap_of("0000000007-0000000012.gap"), Some((7, 12)));
         for name in ["12.segment", "0000000000.segment", "0000000012.segment.old", "x", "+000000012.segment"] {
             assert_eq!(number_of(name), None, "{name}");
         }
+        for name in ["0000000012.gap", "7-12.gap", "0000000012-0000000007.gap", "0000000000-0000000007.gap"] {
+            assert_eq!(gap_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_gap_hides_what_it_stands_for() {
+        let mut listing = Listing::default();
+        listing.numbers.extend((1..=9).map(|number| (number, Kind::Written)));
+        listing.add_gap(3, 4);
+        listing.add_gap(3, 7);
+        let numbers: Vec<_> = listing.numbers.into_keys().collect();
+        assert_eq!(numbers, [1, 2, 7, 8, 9]);
+        let retired: Vec<_> = [3, 5, 6, 7].map(file_name).into();
+        assert!(retired.iter().all(|name| listing.retired.contains(name)));
+        assert!(listing.retired.contains(&gap_name(3, 4)));
     }
 }

@@ -5,9 +5,10 @@
 pub struct Statistics {
     /// Segments of the log.
     pub segments: u64,
-    /// Bytes of the log's frames and segment headers, the padding between them included.
+    /// Bytes of all frames that were ever appended, the padding between them included.
     pub log_bytes: u64,
-    /// Blocks in the log; one that two threads put at the same moment may count twice.
+    /// Blocks that are there; one that two threads put at the same moment may count twice. What is dead counts until a collection
+    /// has found that.
     pub blocks: u64,
     /// Bytes of the blocks' links and bodies as they are stored.
     pub stored_bytes: u64,

@@ -21,6 +21,7 @@ pub use reach::Reach;
 pub use verify::{Damage, DamagedSubject, Verified};
 
 use crate::damages::Damages;
+use crate::garbage::Garbage;
 use crate::layout::{self, Survey};
 use crate::log::Log;
 use crate::recent::Recent;
@@ -41,13 +42,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Store {
     disk: Arc<dyn Disk>,
     options: StoreOptions,
-    segments: Arc<Segments>,
-    log: Log,
-    index: Box<dyn Index>,
-    recent: Recent,
-    roots: Roots,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) log: Log,
+    pub(crate) index: Box<dyn Index>,
+    pub(crate) recent: Recent,
+    pub(crate) roots: Roots,
     damages: Damages,
-    indexed: Indexed,
+    pub(crate) indexed: Indexed,
+    pub(crate) garbage: Garbage,
     reads: AtomicU64,
     deduplicated: AtomicU64,
     lock: Mutex<Option<DirectoryLock>>,
@@ -102,9 +104,10 @@ impl Store {
             log,
             index,
             recent: Recent::default(),
+            indexed: Indexed::new(&indexed),
             roots: Roots::new(indexed.roots),
             damages: Damages::default(),
-            indexed: Indexed::new(indexed.watermark, indexed.totals),
+            garbage: Garbage::default(),
             reads: AtomicU64::new(0),
             deduplicated: AtomicU64::new(0),
             lock: Mutex::new(None),
@@ -112,7 +115,7 @@ impl Store {
     }
 
     /// Keeps a directory's lock for as long as the store lives.
-    pub(crate) fn hold(&self, lock: DirectoryLock) {
+    pub(crate) fn keep_lock(&self, lock: DirectoryLock) {
         *self.lock.lock() = Some(lock);
     }
 
@@ -143,6 +146,11 @@ impl Store {
         self.disk.space().map_err(|source| Error::disk("measure", &self.disk.place(), source))
     }
 
+    /// What the segments take on the disk, in bytes.
+    pub fn segment_bytes(&self) -> Result<u64> {
+        self.segments.bytes()
+    }
+
     /// The store's identity.
     pub fn id(&self) -> StoreId {
         self.segments.store()
@@ -164,7 +172,7 @@ impl Blocks for Store {
     }
 
     fn contains(&self, name: &Name) -> Result<bool> {
-        Ok(!self.damages.contains(name) && (self.recent.get(name).is_some() || self.index.contains(name)?))
+        self.is_there(name)
     }
 
     fn sync(&self) -> Result<()> {

@@ -10,8 +10,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Bytes of the superblock.
 pub(crate) const SUPERBLOCK_BYTES: usize = 64;
 
-/// The newest format that this program reads, and the one that it writes.
+/// The format of a store that has no gaps.
 pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// The format of a store whose log has gaps, where segments were retired. The newest that this program reads.
+pub(crate) const FORMAT_VERSION_WITH_GAPS: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"Pantala\0";
 const CHECKED_BYTES: usize = SUPERBLOCK_BYTES - 4;
@@ -28,11 +31,20 @@ struct RawSuperblock {
 
 const _: () = assert!(size_of::<RawSuperblock>() == SUPERBLOCK_BYTES);
 
+/// What a superblock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Superblock {
+    /// The store's id.
+    pub(crate) store: StoreId,
+    /// Its format.
+    pub(crate) version: u32,
+}
+
 /// The bytes of a store's superblock.
-pub(crate) fn encode(store: StoreId) -> [u8; SUPERBLOCK_BYTES] {
+pub(crate) fn encode(Superblock { store, version }: Superblock) -> [u8; SUPERBLOCK_BYTES] {
     let mut raw = RawSuperblock {
         magic: MAGIC,
-        version: FORMAT_VERSION.into(),
+        version: version.into(),
         store: *store.as_bytes(),
         reserved: [0; 32],
         checksum: 0.into(),
@@ -41,9 +53,9 @@ pub(crate) fn encode(store: StoreId) -> [u8; SUPERBLOCK_BYTES] {
     bytes_of(&raw)
 }
 
-/// The store's id, or `None` if the bytes are no superblock. [`Error::NewerVersion`] if they are one that this program does
+/// A superblock, or `None` if the bytes are no superblock. [`Error::NewerVersion`] if they are one that this program does
 /// not know; `place` is for that message.
-pub(crate) fn decode(bytes: &[u8], place: &str) -> Result<Option<StoreId>> {
+pub(crate) fn decode(bytes: &[u8], place: &str) -> Result<Option<Superblock>> {
     let Ok((raw, _)) = RawSuperblock::read_from_prefix(bytes) else {
         return Ok(None);
     };
@@ -51,13 +63,14 @@ pub(crate) fn decode(bytes: &[u8], place: &str) -> Result<Option<StoreId>> {
         return Ok(None);
     }
     check_version(raw.version.get(), place)?;
-    Ok(Some(StoreId::from_bytes(raw.store)))
+    Ok(Some(Superblock { store: StoreId::from_bytes(raw.store), version: raw.version.get() }))
 }
 
 /// Refuses formats that are newer than this program.
 pub(crate) fn check_version(found: u32, place: &str) -> Result<()> {
-    if found > FORMAT_VERSION {
-        return Err(Error::NewerVersion { path: place.to_owned(), found, supported: FORMAT_VERSION });
+    let supported = FORMAT_VERSION_WITH_GAPS;
+    if found > supported {
+        return Err(Error::NewerVersion { path: place.to_owned(), found, supported });
     }
     Ok(())
 }
@@ -72,16 +85,22 @@ fn bytes_of(raw: &RawSuperblock) -> [u8; SUPERBLOCK_BYTES] {
 mod tests {
     use super::*;
 
+    fn superblock() -> Superblock {
+        Superblock { store: StoreId::from_bytes([9; 16]), version: FORMAT_VERSION }
+    }
+
     #[test]
     fn a_superblock_names_its_store() {
-        let store = StoreId::from_bytes([9; 16]);
-        assert_eq!(decode(&encode(store), "here").expect("this version"), Some(store));
+        for version in [FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS] {
+            let superblock = Superblock { version, ..superblock() };
+            assert_eq!(decode(&encode(superblock), "here").expect("this version"), Some(superblock));
+        }
     }
 
     #[test]
     fn every_flipped_byte_of_a_superblock_is_noticed() {
         for position in 0..SUPERBLOCK_BYTES {
-            let mut bytes = encode(StoreId::from_bytes([9; 16]));
+            let mut bytes = encode(superblock());
             bytes[position] ^= 0x20;
             assert_eq!(decode(&bytes, "here").expect("no version"), None, "byte {position}");
         }
@@ -89,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_refused_by_its_number() {
-        let mut bytes = encode(StoreId::from_bytes([9; 16]));
-        bytes[8] = 2;
+        let mut bytes = encode(superblock());
+        bytes[8] = 3;
         let sum = checksum(&[&bytes[..CHECKED_BYTES]]).to_le_bytes();
         bytes[CHECKED_BYTES..].copy_from_slice(&sum);
-        assert!(matches!(decode(&bytes, "here"), Err(Error::NewerVersion { found: 2, supported: 1, .. })));
+        assert!(matches!(decode(&bytes, "here"), Err(Error::NewerVersion { found: 3, supported: 2, .. })));
     }
 }

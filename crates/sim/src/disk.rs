@@ -286,6 +286,12 @@ impl Disk for SimDisk {
         Ok(self.file(state.find(path)?))
     }
 
+    fn length(&self, path: &str) -> io::Result<u64> {
+        let state = self.state.lock();
+        check_power(&state)?;
+        Ok(state.files[state.find(path)?].length())
+    }
+
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let state = self.state.lock();
         check_power(&state)?;

@@ -156,7 +156,7 @@ impl FrameHeader {
 }
 
 /// Length of a frame with a payload of some length.
-pub(super) fn frame_bytes(payload_bytes: u32) -> u32 {
+pub(crate) fn frame_bytes(payload_bytes: u32) -> u32 {
     (FRAME_HEADER_BYTES as u32 + payload_bytes).next_multiple_of(FRAME_ALIGNMENT_BYTES as u32)
 }
 

@@ -30,8 +30,14 @@ pub struct FjallIndex {
 #[repr(C)]
 struct RawLocation {
     position: U64,
+    /// The highest bit says that the block has links.
     payload_bytes: U32,
+    data_bytes: U32,
 }
+
+const HAS_LINKS: u32 = 1 << 31;
+
+const _: () = assert!(crate::limits::PAYLOAD_BYTES_MAX < HAS_LINKS as usize);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -42,6 +48,7 @@ struct RawState {
     stored_bytes: U64,
     data_bytes: U64,
     log_bytes: U64,
+    whole_from: U64,
 }
 
 impl FjallIndex {
@@ -57,8 +64,19 @@ impl FjallIndex {
                 tracing::warn!(%error, path = %path.display(), "the index is damaged and is made again from the segments");
                 Self::renew(path)
             }
+            Ok(index) if index.is_of_another_form()? => {
+                tracing::info!(path = %path.display(), "another version wrote the index; it is made again from the segments");
+                drop(index);
+                Self::renew(path)
+            }
             result => result.map_err(|error| failed("open", path, error)),
         }
+    }
+
+    /// Whether an index has a state that this version does not write. The form of its state says which form all of it has.
+    fn is_of_another_form(&self) -> Result<bool> {
+        let state = self.state.get(STATE_KEY).map_err(self.failed("read"))?;
+        Ok(state.is_some_and(|state| state.len() != size_of::<RawState>()))
     }
 
     /// Removes the index in a folder and makes an empty one.
@@ -84,12 +102,17 @@ impl FjallIndex {
         Ok(Self { path: path.display().to_string(), database, blocks, roots, state })
     }
 
-    fn ingest(&self, entries: &[(Name, Location)]) -> Result<()> {
-        let sorted: BTreeMap<_, _> = entries.iter().map(|(name, location)| (name, location)).collect();
+    fn ingest(&self, update: &IndexUpdate) -> Result<()> {
+        let mut sorted: BTreeMap<_, _> = update.entries.iter().map(|(name, location)| (name, Some(location))).collect();
+        sorted.extend(update.removed.iter().map(|name| (name, None)));
         let mut ingestion = self.blocks.start_ingestion().map_err(self.failed("write"))?;
         for (name, location) in sorted {
-            let location = encode_location(location);
-            ingestion.write(&name.as_bytes()[..], location.as_bytes()).map_err(self.failed("write"))?;
+            let name = &name.as_bytes()[..];
+            let written = match location {
+                Some(location) => ingestion.write(name, encode_location(location).as_bytes()),
+                None => ingestion.write_tombstone(name),
+            };
+            written.map_err(self.failed("write"))?;
         }
         ingestion.finish().map_err(self.failed("write"))
     }
@@ -100,6 +123,12 @@ impl FjallIndex {
 
     fn damaged(&self) -> Error {
         Error::Corrupt { what: format!("the index {} holds a value of the wrong length", self.path) }
+    }
+
+    fn read_entry(&self, entry: fjall::Guard) -> Result<(Name, Location)> {
+        let (key, value) = entry.into_inner().map_err(self.failed("read"))?;
+        let name = Name::read_from_bytes(&key).map_err(|_| self.damaged())?;
+        Ok((name, decode_location(&value).ok_or_else(|| self.damaged())?))
     }
 
     fn read_roots(&self) -> Result<Vec<(u64, Position)>> {
@@ -119,13 +148,16 @@ impl Index for FjallIndex {
         let Some(value) = self.blocks.get(name.as_bytes()).map_err(self.failed("read"))? else {
             return Ok(None);
         };
-        let raw = RawLocation::read_from_bytes(&value).map_err(|_| self.damaged())?;
-        let position = Position::from_u64(raw.position.get());
-        Ok(Some(Location { position, payload_bytes: raw.payload_bytes.get() }))
+        decode_location(&value).map(Some).ok_or_else(|| self.damaged())
     }
 
     fn contains(&self, name: &Name) -> Result<bool> {
         self.blocks.contains_key(name.as_bytes()).map_err(self.failed("read"))
+    }
+
+    fn scan(&self, from: &Name, count: usize) -> Result<Vec<(Name, Location)>> {
+        let entries = self.blocks.range(&from.as_bytes()[..]..).take(count);
+        entries.map(|entry| self.read_entry(entry)).collect()
     }
 
     fn state(&self) -> Result<Option<IndexState>> {
@@ -141,19 +173,23 @@ impl Index for FjallIndex {
         };
         let store = StoreId::from_bytes(raw.store);
         let watermark = Position::from_u64(raw.watermark.get());
-        Ok(Some(IndexState { store, watermark, roots: self.read_roots()?, totals }))
+        let whole_from = Position::from_u64(raw.whole_from.get());
+        Ok(Some(IndexState { store, watermark, roots: self.read_roots()?, totals, whole_from }))
     }
 
     fn apply(&self, update: &IndexUpdate) -> Result<()> {
         let Some(IndexState { store, .. }) = self.state()? else {
             return Err(self.damaged());
         };
-        self.ingest(&update.entries)?;
+        self.ingest(update)?;
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         for (stream, position) in &update.roots {
             batch.insert(&self.roots, stream.to_le_bytes(), position.to_u64().to_le_bytes());
         }
-        batch.insert(&self.state, STATE_KEY, encode_state(store, update.watermark, &update.totals).as_bytes());
+        for stream in &update.removed_streams {
+            batch.remove(&self.roots, stream.to_le_bytes());
+        }
+        batch.insert(&self.state, STATE_KEY, encode_state(store, update).as_bytes());
         batch.commit().map_err(self.failed("write"))
     }
 
@@ -164,17 +200,34 @@ impl Index for FjallIndex {
             let what = format!("the index {} belongs to another store, or lost its state", self.path);
             return Err(Error::Corrupt { what });
         }
-        let state = encode_state(store, Position::START, &Totals::default());
+        let state = encode_state(store, &IndexUpdate::default());
         self.state.insert(STATE_KEY, state.as_bytes()).map_err(self.failed("write"))?;
         self.database.persist(PersistMode::SyncData).map_err(self.failed("write"))
     }
 }
 
 fn encode_location(location: &Location) -> RawLocation {
-    RawLocation { position: location.position.to_u64().into(), payload_bytes: location.payload_bytes.into() }
+    let flag = if location.has_links { HAS_LINKS } else { 0 };
+    RawLocation {
+        position: location.position.to_u64().into(),
+        payload_bytes: (location.payload_bytes | flag).into(),
+        data_bytes: location.data_bytes.into(),
+    }
 }
 
-fn encode_state(store: StoreId, watermark: Position, totals: &Totals) -> RawState {
+fn decode_location(value: &[u8]) -> Option<Location> {
+    let raw = RawLocation::read_from_bytes(value).ok()?;
+    let payload_bytes = raw.payload_bytes.get();
+    Some(Location {
+        position: Position::from_u64(raw.position.get()),
+        payload_bytes: payload_bytes & !HAS_LINKS,
+        data_bytes: raw.data_bytes.get(),
+        has_links: payload_bytes & HAS_LINKS != 0,
+    })
+}
+
+fn encode_state(store: StoreId, update: &IndexUpdate) -> RawState {
+    let IndexUpdate { watermark, totals, whole_from, .. } = update;
     RawState {
         store: *store.as_bytes(),
         watermark: watermark.to_u64().into(),
@@ -182,6 +235,7 @@ fn encode_state(store: StoreId, watermark: Position, totals: &Totals) -> RawStat
         stored_bytes: totals.stored_bytes.into(),
         data_bytes: totals.data_bytes.into(),
         log_bytes: totals.log_bytes.into(),
+        whole_from: whole_from.to_u64().into(),
     }
 }
 

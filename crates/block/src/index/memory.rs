@@ -3,7 +3,7 @@
 use super::{Index, IndexState, IndexUpdate, Location, Totals};
 use crate::{Name, Position, Result, StoreId};
 use parking_lot::RwLock;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An index that dies with the process. Clones share one content, so a test can open a store again with the index it had.
@@ -15,10 +15,11 @@ pub struct MemoryIndex {
 #[derive(Clone, Default)]
 struct Content {
     store: Option<StoreId>,
-    entries: HashMap<Name, Location>,
+    entries: BTreeMap<Name, Location>,
     roots: BTreeMap<u64, Position>,
     watermark: Position,
     totals: Totals,
+    whole_from: Position,
 }
 
 impl MemoryIndex {
@@ -33,6 +34,11 @@ impl Index for MemoryIndex {
         Ok(self.content.read().entries.get(name).copied())
     }
 
+    fn scan(&self, from: &Name, count: usize) -> Result<Vec<(Name, Location)>> {
+        let content = self.content.read();
+        Ok(content.entries.range(from..).take(count).map(|(name, location)| (*name, *location)).collect())
+    }
+
     fn state(&self) -> Result<Option<IndexState>> {
         let content = self.content.read();
         Ok(content.store.map(|store| IndexState {
@@ -40,6 +46,7 @@ impl Index for MemoryIndex {
             watermark: content.watermark,
             roots: content.roots.iter().map(|(stream, position)| (*stream, *position)).collect(),
             totals: content.totals,
+            whole_from: content.whole_from,
         }))
     }
 
@@ -47,8 +54,15 @@ impl Index for MemoryIndex {
         let mut content = self.content.write();
         content.entries.extend(update.entries.iter().copied());
         content.roots.extend(update.roots.iter().copied());
+        for name in &update.removed {
+            content.entries.remove(name);
+        }
+        for stream in &update.removed_streams {
+            content.roots.remove(stream);
+        }
         content.watermark = update.watermark;
         content.totals = update.totals;
+        content.whole_from = update.whole_from;
         Ok(())
     }
 

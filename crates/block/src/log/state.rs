@@ -41,7 +41,8 @@ impl Head {
         follows: &Mark,
         durable: Position,
     ) -> Result<Self> {
-        let header = SegmentHeader { store: segments.store(), number, follows: follows.position, durable };
+        let header =
+            SegmentHeader { store: segments.store(), number, follows: follows.position, durable, is_gap: false };
         let bytes_min = SEGMENT_HEADER_BYTES as u64 + frame_bytes as u64;
         let bytes = segment_bytes.clamp(bytes_min, SEGMENT_BYTES_MAX);
         let file = segments.create(&header, bytes)?;

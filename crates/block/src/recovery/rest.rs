@@ -39,7 +39,8 @@ pub(super) fn check(segments: &Segments, headers: &Headers, end: Position, fault
         return Err(damaged(durable));
     }
     let mut is_blank = true;
-    for number in headers.range(end.segment()..).map(|(number, _)| *number) {
+    let written = headers.range(end.segment()..).filter(|(_, header)| header.is_none_or(|header| !header.is_gap));
+    for number in written.map(|(number, _)| *number) {
         let rest = if number == end.segment() { end } else { Position::new(number, 0) };
         let rest = read_rest(&*segments.open(number)?, segments.store(), rest)?;
         if rest.durable > end {

@@ -24,6 +24,8 @@ pub(super) struct Walk<'a> {
     visited: BTreeSet<u32>,
     position: Position,
     committed: Position,
+    /// Whether segments were retired that the walk came past: what it finds may lack what it links to.
+    has_gaps: bool,
     update: IndexUpdate,
     bytes_done: u64,
     bytes_total: u64,
@@ -40,10 +42,23 @@ impl<'a> Walk<'a> {
         let position = indexed.watermark;
         let headers = headers_from(segments, position.segment())?;
         check_start(segments, &headers, position)?;
-        let bytes_total = headers.keys().map(|number| segments.open(*number)?.length()).sum::<Result<u64>>()?;
-        let update = IndexUpdate { totals: indexed.totals, ..IndexUpdate::default() };
-        let (visited, bytes_done, committed) = (BTreeSet::new(), 0, position);
-        Ok(Self { segments, index, progress, headers, visited, position, committed, update, bytes_done, bytes_total })
+        let written = headers.iter().filter(|(_, header)| !is_gap(header)).map(|(number, _)| *number);
+        let bytes_total = written.map(|number| segments.length(number)).sum::<Result<u64>>()?;
+        let update = IndexUpdate { totals: indexed.totals, whole_from: indexed.whole_from, ..IndexUpdate::default() };
+        let (visited, bytes_done, committed, has_gaps) = (BTreeSet::new(), 0, position, false);
+        Ok(Self {
+            segments,
+            index,
+            progress,
+            headers,
+            visited,
+            position,
+            committed,
+            has_gaps,
+            update,
+            bytes_done,
+            bytes_total,
+        })
     }
 
     /// Walks to the log's end and returns why it ends there.
@@ -52,15 +67,18 @@ impl<'a> Walk<'a> {
             let number = self.position.segment();
             self.visited.insert(number);
             let successor = self.successor(number);
-            if number > 0
-                && let Some(fault) = self.read_segment(number, successor)?
-            {
-                return Ok(fault);
+            if self.headers.get(&number).is_some_and(is_gap) {
+                self.has_gaps = true;
+                successor.ok_or_else(|| nothing_behind_gap(number))?;
+            } else if number > 0 {
+                if let Some(fault) = self.read_segment(number, successor)? {
+                    return Ok(fault);
+                }
+                self.commit()?;
             }
             let Some(successor) = successor else {
                 return Ok(Fault::Header);
             };
-            self.commit()?;
             self.position = SegmentHeader::first_frame(successor.number);
         }
     }
@@ -92,6 +110,9 @@ impl<'a> Walk<'a> {
         }
         self.segments.open(self.position.segment())?.sync()?;
         self.update.watermark = self.position;
+        if self.has_gaps {
+            self.update.whole_from = self.position;
+        }
         self.index.apply(&self.update)?;
         self.update.entries.clear();
         self.update.roots.clear();
@@ -145,9 +166,19 @@ impl<'a> Walk<'a> {
 
 /// What the index says of a frame.
 pub(crate) fn entry(position: Position, header: &FrameHeader) -> Entry {
-    let location = Location { position, payload_bytes: header.payload_bytes };
-    let data_bytes = if header.link_count == 0 { header.body_bytes } else { 0 };
-    Entry { location, data_bytes }
+    let has_links = header.link_count > 0;
+    let data_bytes = if has_links { 0 } else { header.body_bytes };
+    let location = Location { position, payload_bytes: header.payload_bytes, data_bytes, has_links };
+    Entry { location, is_copy: false }
+}
+
+/// Whether a segment has a header that says that it is none any more.
+fn is_gap(header: &Option<SegmentHeader>) -> bool {
+    header.is_some_and(|header| header.is_gap)
+}
+
+fn nothing_behind_gap(number: u32) -> Error {
+    Error::Corrupt { what: format!("what follows on the segments up to {number}, which were retired, is missing") }
 }
 
 fn headers_from(segments: &Segments, number: u32) -> Result<Headers> {

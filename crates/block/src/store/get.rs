@@ -8,17 +8,32 @@ use std::sync::atomic::Ordering;
 impl Store {
     /// The block with this name, verified.
     pub(super) fn read_block(&self, name: &Name) -> Result<Block> {
-        let location = self.locate(name)?.ok_or(Error::Missing { name: *name })?;
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.read_block_at(name, location).map_err(|error| {
-            let error = name_block(error, name, location);
-            self.note_failed_read(name, &error);
-            error
-        })
+        self.read_at_its_place(name, |location| self.read_block_at(name, location))
+    }
+
+    /// Reads a block where it lies. A collection may move it between the look into the index and the read: whoever meets an
+    /// error looks again.
+    pub(crate) fn read_at_its_place<T>(&self, name: &Name, read: impl Fn(Location) -> Result<T>) -> Result<T> {
+        let missing = || Error::Missing { name: *name };
+        let mut location = self.locate(name)?.ok_or_else(missing)?;
+        loop {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            let error = match read(location) {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let now = self.locate(name)?.ok_or_else(missing)?;
+            if now.position == location.position {
+                let error = name_block(error, name, location);
+                self.note_failed_read(name, &error);
+                return Err(error);
+            }
+            location = now;
+        }
     }
 
     /// Recent blocks first: a block moves from there to the index, never back.
-    pub(super) fn locate(&self, name: &Name) -> Result<Option<Location>> {
+    pub(crate) fn locate(&self, name: &Name) -> Result<Option<Location>> {
         match self.recent.get(name) {
             Some(entry) => Ok(Some(entry.location)),
             None => self.index.get(name),

@@ -1,49 +1,72 @@
 //! Moving what is durable into the index.
+//!
+//! Whoever changes the index holds its turn, so what a turn reads stays true until it writes.
 
 use super::Store;
 use crate::limits::{UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX};
 use crate::log::Mark;
 use crate::recent::Entry;
-use crate::{Blocks, IndexUpdate, Name, Position, Result, Totals};
+use crate::{Blocks, IndexState, IndexUpdate, Name, Position, Result, Totals};
 use parking_lot::{Mutex, MutexGuard};
 
 /// How far the index is.
-pub(super) struct Indexed {
-    flushing: Mutex<()>,
-    state: Mutex<(Position, Totals)>,
+pub(crate) struct Indexed {
+    turn: Mutex<()>,
+    known: Mutex<Known>,
 }
+
+#[derive(Clone, Copy)]
+struct Known {
+    watermark: Position,
+    totals: Totals,
+    whole_from: Position,
+}
+
+/// The right to change the index, one holder at a time.
+pub(crate) struct Turn<'a>(#[allow(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
 
 impl Indexed {
     /// The index as it was found.
-    pub(super) fn new(watermark: Position, totals: Totals) -> Self {
-        Self { flushing: Mutex::new(()), state: Mutex::new((watermark, totals)) }
+    pub(super) fn new(state: &IndexState) -> Self {
+        let IndexState { watermark, totals, whole_from, .. } = *state;
+        Self { turn: Mutex::new(()), known: Mutex::new(Known { watermark, totals, whole_from }) }
+    }
+
+    /// Waits for the turn to change the index.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        Turn(self.turn.lock())
     }
 
     /// Sums over what is in the index.
-    pub(super) fn totals(&self) -> Totals {
-        self.state.lock().1
+    pub(crate) fn totals(&self) -> Totals {
+        self.known.lock().totals
     }
 
-    fn watermark(&self) -> Position {
-        self.state.lock().0
+    /// A block with links that lies below this may lack what it links to.
+    pub(crate) fn whole_from(&self) -> Position {
+        self.known.lock().whole_from
+    }
+
+    /// Everything below is in the index.
+    pub(crate) fn watermark(&self) -> Position {
+        self.known.lock().watermark
     }
 }
 
 impl Store {
     /// Moves what is durable into the index, so that neither memory nor the time of a recovery grows with the log.
     pub fn flush_index(&self) -> Result<()> {
-        let turn = self.indexed.flushing.lock();
-        self.flush_index_in_turn(&turn)
+        self.flush_index_in_turn(&self.indexed.turn())
     }
 
     /// Called after each append with the log's head: flushes when the index is too far behind.
-    pub(super) fn keep_index_close(&self, head: Mark) -> Result<()> {
+    pub(crate) fn keep_index_close(&self, head: Mark) -> Result<()> {
         let lag = self.lag(head);
         if lag < 1.0 {
             return Ok(());
         }
         let must_wait = lag >= UNINDEXED_OVERRUN_MAX as f64;
-        let turn = if must_wait { Some(self.indexed.flushing.lock()) } else { self.indexed.flushing.try_lock() };
+        let turn = if must_wait { Some(self.indexed.turn()) } else { self.indexed.turn.try_lock().map(Turn) };
         match turn {
             Some(turn) if self.lag(head) >= 1.0 => {
                 self.sync()?;
@@ -59,29 +82,40 @@ impl Store {
         bytes.max(self.recent.count() as f64 / UNINDEXED_ENTRIES_MAX as f64)
     }
 
-    fn flush_index_in_turn(&self, _turn: &MutexGuard<'_, ()>) -> Result<()> {
+    fn flush_index_in_turn(&self, turn: &Turn<'_>) -> Result<()> {
         let durable = self.log.durable();
         if durable.position == self.indexed.watermark() {
             return Ok(());
         }
         let entries = self.recent.below(durable.position);
         let update = self.update(durable, &entries);
-        self.index.apply(&update).map_err(|error| self.log.stop(error))?;
-        *self.indexed.state.lock() = (update.watermark, update.totals);
+        self.apply_to_index(turn, &update)?;
         self.recent.forget_below(durable.position);
         self.roots.forget_below(durable.position);
         Ok(())
     }
 
     fn update(&self, durable: Mark, entries: &[(Name, Entry)]) -> IndexUpdate {
-        let mut totals = self.indexed.totals();
-        entries.iter().for_each(|(_, entry)| entry.add_to(&mut totals));
-        totals.log_bytes = durable.log_bytes;
-        IndexUpdate {
-            entries: entries.iter().map(|(name, entry)| (*name, entry.location)).collect(),
-            roots: self.roots.unindexed_below(durable.position),
-            watermark: durable.position,
-            totals,
-        }
+        let mut update = self.unchanged();
+        entries.iter().for_each(|(_, entry)| entry.add_to(&mut update.totals));
+        update.totals.log_bytes = durable.log_bytes;
+        update.watermark = durable.position;
+        update.entries = entries.iter().map(|(name, entry)| (*name, entry.location)).collect();
+        update.roots = self.roots.unindexed_below(durable.position);
+        update
+    }
+
+    /// An update that leaves the index as it is.
+    pub(crate) fn unchanged(&self) -> IndexUpdate {
+        let Known { watermark, totals, whole_from } = *self.indexed.known.lock();
+        IndexUpdate { watermark, totals, whole_from, ..IndexUpdate::default() }
+    }
+
+    /// Changes the index.
+    pub(crate) fn apply_to_index(&self, _turn: &Turn<'_>, update: &IndexUpdate) -> Result<()> {
+        self.index.apply(update).map_err(|error| self.log.stop(error))?;
+        let IndexUpdate { watermark, totals, whole_from, .. } = *update;
+        *self.indexed.known.lock() = Known { watermark, totals, whole_from };
+        Ok(())
     }
 }

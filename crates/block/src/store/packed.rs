@@ -1,12 +1,10 @@
 //! Blocks in the form in which they are stored, on their way to or from another store.
 
 use super::Store;
-use super::get::name_block;
 use crate::frame::{Draft, Subject};
 use crate::recovery::entry;
 use crate::{Blocks, Error, Location, Name, PackedBlock, Result};
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 
 /// What [`Store::read_packed`] shows blocks to.
 pub type PackedVisitor<'a> = dyn FnMut(PackedBlock) -> Result<ControlFlow<()>> + 'a;
@@ -18,8 +16,8 @@ impl Store {
         let locate = |name: &Name| Ok((self.locate(name)?.ok_or(Error::Missing { name: *name })?, *name));
         let mut places = names.iter().map(locate).collect::<Result<Vec<_>>>()?;
         places.sort_unstable_by_key(|(location, _)| location.position);
-        for (location, name) in places {
-            let block = self.read_packed_at(name, location).map_err(|error| name_block(error, &name, location))?;
+        for (_, name) in places {
+            let block = self.read_at_its_place(&name, |location| self.read_packed_at(name, location))?;
             if visit(block)?.is_break() {
                 break;
             }
@@ -44,8 +42,8 @@ impl Store {
         Ok(true)
     }
 
-    fn read_packed_at(&self, name: Name, location: Location) -> Result<PackedBlock> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
+    /// Compared with its checksum, not with its name.
+    pub(crate) fn read_packed_at(&self, name: Name, location: Location) -> Result<PackedBlock> {
         let (header, payload) = self.segments.read(location)?;
         if header.subject != Subject::Block(name) {
             return Err(Error::Corrupt { what: "another frame is there".to_owned() });

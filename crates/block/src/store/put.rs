@@ -3,7 +3,7 @@
 use super::Store;
 use crate::frame::Draft;
 use crate::recovery::entry;
-use crate::{Block, Blocks, Name, Position, Record, RecordKind, Result};
+use crate::{Block, Name, Position, Record, RecordKind, Result};
 use std::sync::atomic::Ordering;
 
 impl Store {
@@ -19,10 +19,20 @@ impl Store {
         Ok(position)
     }
 
+    /// Whether a block is there, with all that it links to, and stays.
+    pub(super) fn is_there(&self, name: &Name) -> Result<bool> {
+        if self.garbage.sabotaged.forget_revived.load(Ordering::Relaxed) {
+            return Ok(self.locate(name)?.is_some());
+        }
+        let deciding = self.garbage.barrier.decide();
+        let location = self.locate(name)?.filter(|_| !self.damages.contains(name));
+        Ok(location.is_some_and(|location| deciding.may_rely_on(name, &location, self.indexed.whole_from())))
+    }
+
     /// Keeps a block, if it is not there.
     pub(super) fn write_block(&self, block: &Block) -> Result<Name> {
         let name = block.name();
-        if self.contains(&name)? {
+        if self.is_there(&name)? {
             self.deduplicated.fetch_add(1, Ordering::Relaxed);
             return Ok(name);
         }

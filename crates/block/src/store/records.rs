@@ -61,12 +61,12 @@ impl Store {
 
     /// The first frame behind a segment.
     fn after(&self, number: u32) -> Result<Position> {
-        let successor = self.segments.successor(number).ok_or_else(|| missing_successor(number))?;
-        Ok(SegmentHeader::first_frame(successor))
+        let next = self.segments.written_behind(number).ok_or_else(|| missing_successor(number))?;
+        Ok(SegmentHeader::first_frame(next))
     }
 
     /// Where a segment ends that is not the last.
-    pub(super) fn sealed_end(&self, number: u32) -> Result<u32> {
+    pub(crate) fn sealed_end(&self, number: u32) -> Result<u32> {
         let successor = self.segments.successor(number).ok_or_else(|| missing_successor(number))?;
         match self.segments.header(successor)? {
             Some(header) if header.follows.segment() == number => Ok(header.follows.offset()),

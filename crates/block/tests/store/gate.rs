@@ -96,6 +96,10 @@ impl Disk for GatedDisk {
         Ok(self.gated(self.disk.open(path)?))
     }
 
+    fn length(&self, path: &str) -> io::Result<u64> {
+        self.disk.length(path)
+    }
+
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         self.disk.list(folder)
     }

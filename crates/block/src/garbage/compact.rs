@@ -1,0 +1,155 @@
+//! Compaction: segments that are mostly dead are written anew without what is dead, and retired.
+
+use super::Alive;
+use super::policy::{Candidate, Thrift, choose};
+use super::sweep::Sweep;
+use crate::frame::{Draft, FrameHeader, Subject};
+use crate::limits::{COMPACT_STEP_BYTES, RECOVERY_WINDOW_BYTES};
+use crate::recent::Entry;
+use crate::recovery::entry;
+use crate::scan::Scan;
+use crate::segment_header::SegmentHeader;
+use crate::{Blocks, Name, Result, Store};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::Ordering;
+
+/// A compaction that is under way.
+pub(super) struct Compact {
+    victims: VecDeque<Candidate>,
+    rewrite: Option<Rewrite>,
+}
+
+/// One segment on its way to the head.
+struct Rewrite {
+    victim: Candidate,
+    scan: Scan,
+}
+
+/// What became of a piece of a segment.
+enum Rewritten {
+    /// There is more of it.
+    Partly,
+    /// All that is needed of it is at the head too.
+    Wholly,
+    /// It cannot be read to its end.
+    Damaged,
+}
+
+impl Compact {
+    /// Chooses the segments below `segments_end` that are worth it. The newest roots are durable afterwards, and everything that
+    /// the sweep left is in the index.
+    pub(super) fn begin(
+        store: &Store,
+        segments_end: u32,
+        sweep: &Sweep,
+        alive: &Alive,
+        thrift: Thrift,
+    ) -> Result<Self> {
+        let roots = alive.streams.keys().filter_map(|stream| store.roots.newest(*stream));
+        let kept: BTreeSet<u32> = roots.map(|position| position.segment()).collect();
+        store.sync()?;
+        store.flush_index()?;
+        let numbers = store.segments.written_below(segments_end);
+        let candidate = |number: u32| {
+            let live_bytes = sweep.live_bytes.get(&number).copied().unwrap_or(0);
+            Ok(Candidate { number, bytes: store.segments.length(number)?, live_bytes })
+        };
+        let candidates = numbers.into_iter().filter(|number| !kept.contains(number)).map(candidate);
+        let victims: VecDeque<_> = choose(candidates.collect::<Result<_>>()?, thrift).into();
+        store.report(|progress| progress.victims = victims.len() as u64);
+        Ok(Self { victims, rewrite: None })
+    }
+
+    /// Goes on; false when no victim is left.
+    pub(super) fn step(&mut self, store: &Store) -> Result<bool> {
+        let Some(rewrite) = &mut self.rewrite else {
+            return self.next_victim(store);
+        };
+        match rewrite.step(store)? {
+            Rewritten::Partly => return Ok(true),
+            Rewritten::Wholly => {
+                if !store.garbage.sabotaged.retire_too_early.load(Ordering::Relaxed) {
+                    store.sync()?;
+                    store.flush_index()?;
+                }
+                store.retire(&rewrite.victim)?;
+            }
+            Rewritten::Damaged => store.report(|progress| progress.damaged += 1),
+        }
+        self.rewrite = None;
+        Ok(true)
+    }
+
+    fn next_victim(&mut self, store: &Store) -> Result<bool> {
+        let Some(victim) = self.victims.pop_front() else {
+            return Ok(false);
+        };
+        match victim.live_bytes {
+            0 => store.retire(&victim)?,
+            _ => self.rewrite = Some(Rewrite::begin(store, victim)?),
+        }
+        Ok(true)
+    }
+}
+
+impl Rewrite {
+    fn begin(store: &Store, victim: Candidate) -> Result<Self> {
+        let end = store.sealed_end(victim.number)?;
+        let file = store.segments.open(victim.number)?;
+        let from = SegmentHeader::first_frame(victim.number);
+        let scan = Scan::new(file, store.id(), from, end, RECOVERY_WINDOW_BYTES);
+        Ok(Self { victim, scan })
+    }
+
+    fn step(&mut self, store: &Store) -> Result<Rewritten> {
+        let mut bytes = 0;
+        while !self.scan.is_at_end() && bytes < COMPACT_STEP_BYTES {
+            let Ok(header) = self.scan.header()? else {
+                return Ok(self.damaged());
+            };
+            if let Subject::Block(name) = header.subject
+                && self.is_needed(store, &name)?
+            {
+                let Ok(payload) = self.scan.payload(&header)? else {
+                    return Ok(self.damaged());
+                };
+                store.append_copy(name, header, payload)?;
+            }
+            bytes += header.frame_bytes() as u64;
+            self.scan.skip(&header);
+        }
+        Ok(if self.scan.is_at_end() { Rewritten::Wholly } else { Rewritten::Partly })
+    }
+
+    /// Whether this frame is the one that the index has for a block.
+    fn is_needed(&self, store: &Store, name: &Name) -> Result<bool> {
+        Ok(store.locate(name)?.is_some_and(|location| location.position == self.scan.position()))
+    }
+
+    fn damaged(&self) -> Rewritten {
+        tracing::warn!(place = %self.scan.position(), "the segment is damaged here, so its space cannot be given back");
+        Rewritten::Damaged
+    }
+}
+
+impl Store {
+    /// Appends a frame's block once more, as it is stored.
+    fn append_copy(&self, name: Name, header: FrameHeader, payload: &[u8]) -> Result<()> {
+        let draft = Draft::packed(header, &[], payload);
+        let written = |position| self.recent.insert(name, Entry { is_copy: true, ..entry(position, draft.header()) });
+        let (_, head) = self.log.append(&draft, written)?;
+        self.keep_index_close(head)?;
+        self.report(|progress| progress.copied_bytes += draft.frame_bytes() as u64);
+        Ok(())
+    }
+
+    /// Takes a segment out of the log of which nothing is needed, durably, any more.
+    fn retire(&self, victim: &Candidate) -> Result<()> {
+        self.segments.retire(victim.number)?;
+        self.report(|progress| {
+            progress.retired += 1;
+            progress.retired_bytes += victim.bytes;
+        });
+        Ok(())
+    }
+}
