@@ -18,6 +18,7 @@
 mod apply;
 mod boundary;
 mod cursor;
+mod damage;
 mod diff;
 mod edit;
 mod error;
@@ -29,6 +30,7 @@ mod tree;
 mod walk;
 mod writer;
 
+pub use damage::Lack;
 pub use diff::{Difference, Mapped};
 pub use edit::Edit;
 pub use error::{Error, Result};

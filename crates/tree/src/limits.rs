@@ -18,6 +18,9 @@ pub(crate) const NODE_BYTES_MAX: usize = 64 << 10;
 /// Levels of a tree. Even the smallest nodes make a tree of this height larger than any disk.
 pub(crate) const LEVELS_MAX: usize = 24;
 
+/// Nodes that a search for what is lacking knows to be sound: about 40 MiB.
+pub(crate) const SOUND_NODES_MAX: usize = 1 << 20;
+
 const _: () = assert!(NODE_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + 1024 < block::BODY_BYTES_MAX);
 const _: () = assert!(NODE_BYTES_MAX / block::Name::BYTES < block::LINKS_MAX);
 const _: () = assert!(VALUE_BYTES_MAX < u16::MAX as usize);

@@ -100,6 +100,11 @@ impl Catalog {
         Self { store, tree: Tree::new(nodes, None) }
     }
 
+    /// The catalog's tree.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// All volumes, in the order of their numbers.
     pub(crate) fn volumes(&self) -> Result<Vec<VolumeInfo>> {
         let (from, to) = (volume_key(VolumeId(0)), [subject::VOLUME + 1]);

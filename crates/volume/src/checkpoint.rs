@@ -8,7 +8,7 @@ use crate::overlay::FrozenOverlay;
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::{Result, Timestamp, Volume};
-use block::{Blocks, Name};
+use block::{Blocks, Damage, DamagedSubject, Name, Position, RecordKind};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,6 +35,8 @@ pub(crate) struct LastCheckpoint {
     pub(crate) at: Instant,
     /// The log's length when the root was written.
     log_bytes: u64,
+    /// Where the journal behind the root begins.
+    pub(crate) replay_from: Position,
 }
 
 impl LastCheckpoint {
@@ -45,6 +47,7 @@ impl LastCheckpoint {
             taken: root.taken,
             at: Instant::now(),
             log_bytes: shared.store.statistics().log_bytes,
+            replay_from: root.replay_from,
         }
     }
 }
@@ -57,6 +60,33 @@ impl Volume {
             return Ok(self.shared.store.sync()?);
         }
         self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))
+    }
+
+    /// Writes the root record anew, even if nothing has changed: the one on disk, or the journal behind it, is damaged.
+    pub(crate) fn renew_root(&self) -> Result<()> {
+        let mut checkpointing = self.begin_checkpoint()?;
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))
+    }
+
+    /// Whether a damaged stretch of the log holds, or may hold, the newest root or a part of the journal behind it.
+    pub(crate) fn needs_record_in(&self, damage: &Damage) -> bool {
+        let root = self.shared.store.latest_root_position(self.id.0);
+        let end = Position::from_u64(damage.position.to_u64() + damage.bytes as u64);
+        let has_root = root.is_some_and(|root| (damage.position..end).contains(&root));
+        let is_in_journal = damage.position >= self.last_checkpoint.lock().replay_from;
+        match damage.subject {
+            DamagedSubject::Block(_) => false,
+            DamagedSubject::Record { stream, .. } if stream != self.id.0 => false,
+            DamagedSubject::Record { kind: RecordKind::Root, .. } => has_root,
+            DamagedSubject::Record { kind: RecordKind::Intent, .. } => is_in_journal,
+            DamagedSubject::Unknown => has_root || is_in_journal,
+        }
+    }
+
+    /// The blocks that the newest root links to.
+    pub(crate) fn root_links(&self) -> Vec<Name> {
+        let tree = self.layers.base.load().tree.root();
+        tree.into_iter().chain(self.kept().root()).collect()
     }
 
     /// Keeps other checkpoints away, and finishes one that failed.

@@ -60,6 +60,17 @@ impl From<block::Error> for Error {
 }
 
 impl Error {
+    /// Whether something on the disk is not what was written, or is not there.
+    pub(crate) fn is_damage(&self) -> bool {
+        use block::Error::{Corrupt, Disk, Missing};
+        let is_lost = |error: &block::Error| matches!(error, Corrupt { .. } | Missing { .. } | Disk { .. });
+        match self {
+            Self::Damaged { .. } | Self::Tree(tree::Error::NotANode { .. }) => true,
+            Self::Tree(tree::Error::Block(error)) => is_lost(error),
+            _ => false,
+        }
+    }
+
     /// The errno that a system call returns for it.
     pub fn errno(&self) -> c_int {
         match self {

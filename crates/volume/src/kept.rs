@@ -56,6 +56,11 @@ impl Kept {
         self.tree.root()
     }
 
+    /// The tree itself.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     fn with(&self, changes: Changes) -> Result<Self> {
         Ok(Self { tree: self.tree.apply(changes.into_edits())? })
     }

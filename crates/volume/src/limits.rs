@@ -108,6 +108,18 @@ pub(crate) const LOCK_STRIPES: usize = 1024;
 /// Parts of the overlay, each under its own lock.
 pub(crate) const OVERLAY_SHARDS: usize = 64;
 
+/// Damaged stretches of the log, and blocks that are lacking, that a scrub keeps in mind.
+pub(crate) const SCRUB_DAMAGES_MAX: usize = 10_000;
+
+/// Blocks to which a scrub's walk comes in a step.
+pub(crate) const SCRUB_WALK_STEP_BLOCKS: usize = 1_000;
+
+/// Walks of a scrub that finds blocks lacking while the volumes change.
+pub(crate) const SCRUB_WALKS_MAX: u32 = 3;
+
+/// Users that a scrub names of a block.
+pub(crate) const SCRUB_USERS_MAX: usize = 100;
+
 /// Threads that cut full blocks ahead of a sync, per pool.
 pub(crate) const FLUSH_THREADS: usize = 2;
 

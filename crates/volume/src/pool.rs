@@ -15,11 +15,11 @@ use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Volume, recovery};
-use block::{Blocks, Position, Store};
+use block::{Blocks, Name, Position, RecordKind, Store};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tree::Nodes;
+use tree::{Nodes, Tree};
 
 /// The volumes of a store, opened.
 pub struct Pool {
@@ -273,6 +273,38 @@ impl Pool {
     /// File data in memory that no block holds yet, in bytes.
     pub fn dirty_bytes(&self) -> u64 {
         self.shared.budget.bytes()
+    }
+
+    /// The blocks that all that is needed begins with: those to which the newest roots link, and the journals behind them.
+    pub(crate) fn retained(&self) -> Result<Vec<Name>, PoolError> {
+        let mut retained: Vec<Name> = self.catalog_tree().root().into_iter().collect();
+        let volumes = self.volumes.read().clone();
+        for volume in volumes.values() {
+            retained.extend(volume.root_links());
+        }
+        let replay_from = volumes.values().map(|volume| volume.last_checkpoint.lock().replay_from).min();
+        if let Some(from) = replay_from {
+            let journals = self.shared.store.records_from(from, &mut |stored| {
+                if stored.record.kind == RecordKind::Intent && volumes.contains_key(&VolumeId(stored.record.stream)) {
+                    retained.extend(stored.record.links);
+                }
+                Ok(())
+            });
+            match journals.map_err(Error::from) {
+                Err(error) if error.is_damage() => tracing::error!(%error, "the journals cannot be read"),
+                journals => journals?,
+            }
+        }
+        Ok(retained)
+    }
+
+    pub(crate) fn catalog_tree(&self) -> Tree {
+        self.catalog.lock().tree().clone()
+    }
+
+    pub(crate) fn open_volumes_with_names(&self) -> Result<Vec<(Arc<Volume>, String)>, PoolError> {
+        let infos = self.list_volumes()?;
+        Ok(infos.into_iter().filter_map(|info| Some((self.volume(info.id)?, info.name))).collect())
     }
 
     fn open_volumes(&self) -> Vec<Arc<Volume>> {

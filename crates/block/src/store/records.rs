@@ -14,6 +14,11 @@ impl Store {
         self.roots.newest(stream).map(|position| self.read_root(position)).transpose()
     }
 
+    /// Where the newest root of a stream lies.
+    pub fn latest_root_position(&self, stream: u64) -> Option<Position> {
+        self.roots.newest(stream)
+    }
+
     /// The streams that have a root, in order.
     pub fn streams(&self) -> Vec<u64> {
         self.roots.streams()

@@ -53,8 +53,9 @@ impl Store {
     pub fn bytes_to_verify(&self, from: Position) -> u64 {
         let numbers = self.segments.numbers_from(from.segment());
         let bytes = |number: u32| {
-            let begin = if number == from.segment() { from.offset() } else { 0 };
-            self.segment_end(number).saturating_sub(begin) as u64
+            let first = SegmentHeader::first_frame(number);
+            let begin = if number == from.segment() { from.max(first) } else { first };
+            self.segment_end(number).saturating_sub(begin.offset()) as u64
         };
         numbers.into_iter().map(bytes).sum()
     }
