@@ -4,7 +4,7 @@ use super::operation::Operation;
 use super::outcome::Outcome;
 use super::peer::Peer;
 use super::user::User;
-use rustix::fs::{FileType, OFlags, RenameFlags};
+use rustix::fs::{FileType, IFlags, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 /// What Pantala does not have yet: the test knows how to do it, and does so as soon as the line is gone from [`NOT_YET`].
@@ -24,6 +24,11 @@ pub(super) enum NotYet {
 
 const NOT_YET: &[NotYet] = &[NotYet::CollapseRange, NotYet::InsertRange, NotYet::InodeFlags, NotYet::AccessTimes];
 
+/// The flags of chattr(1) that any file system keeps, and FUSE can carry.
+pub(super) fn inode_flags() -> IFlags {
+    IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP | IFlags::NOATIME
+}
+
 pub(super) fn is_not_yet(feature: NotYet) -> bool {
     NOT_YET.contains(&feature)
 }
@@ -37,8 +42,9 @@ pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
     match (peer, operation) {
         (Peer::Ext4, _) => false,
         (Peer::Xfs, Operation::Symlink { to, .. }) => to.0.len() >= XFS_SYMLINK_BYTES_MAX,
-        // Which of the times of both inodes and their directories are set is another choice than that of ext4.
-        (Peer::Xfs, Operation::Rename { flags, .. }) => flags.contains(RenameFlags::EXCHANGE),
+        // Which of the times of both inodes and their directories are set is another choice than that of ext4; and a whiteout is made
+        // as a file of the directory that the name goes to.
+        (Peer::Xfs, Operation::Rename { flags, .. }) => flags.intersects(RenameFlags::EXCHANGE | RenameFlags::WHITEOUT),
         // An empty file that is made empty keeps its times and set-group-id.
         (Peer::Xfs, Operation::Truncate { size: 0, .. }) => true,
         (Peer::Xfs, Operation::Open { flags, .. }) => flags.contains(OFlags::TRUNC) && !is_root,

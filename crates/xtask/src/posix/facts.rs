@@ -4,6 +4,7 @@
 //! from now, and have to be exact.
 
 use super::allowances::{self, NotYet};
+use super::portable::Portable;
 use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Result;
 use rustix::path::Arg;
@@ -100,6 +101,48 @@ impl Facts {
     pub(super) fn differing(&self, other: &Facts) -> Vec<&'static str> {
         let both = self.words().into_iter().zip(other.words());
         both.filter(|(one, other)| one != other).map(|((name, _), _)| name).collect()
+    }
+}
+
+impl Portable for Facts {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        self.kind.put(bytes);
+        [self.mode, self.uid, self.gid, self.links].iter().for_each(|number| number.put(bytes));
+        self.size.put(bytes);
+        self.device.put(bytes);
+        self.accessed.put(bytes);
+        [self.modified, self.changed, self.born].iter().for_each(|when| when.put(bytes));
+    }
+
+    fn take_from(bytes: &mut &[u8]) -> Option<Facts> {
+        Some(Facts {
+            kind: FileType::take_from(bytes)?,
+            mode: u32::take_from(bytes)?,
+            uid: u32::take_from(bytes)?,
+            gid: u32::take_from(bytes)?,
+            links: u32::take_from(bytes)?,
+            size: Option::take_from(bytes)?,
+            device: <(u32, u32)>::take_from(bytes)?,
+            accessed: Option::take_from(bytes)?,
+            modified: When::take_from(bytes)?,
+            changed: When::take_from(bytes)?,
+            born: When::take_from(bytes)?,
+        })
+    }
+}
+
+impl Portable for When {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        let exact = match self {
+            When::Recent => None,
+            When::At(seconds, nanoseconds) => Some((*seconds, *nanoseconds)),
+        };
+        exact.put(bytes);
+    }
+
+    fn take_from(bytes: &mut &[u8]) -> Option<When> {
+        let exact: Option<(i64, u32)> = Option::take_from(bytes)?;
+        Some(exact.map_or(When::Recent, |(seconds, nanoseconds)| When::At(seconds, nanoseconds)))
     }
 }
 

@@ -6,7 +6,7 @@
 use super::allowances::{self, NotYet, is_not_yet};
 use super::content::Content;
 use super::name::Name;
-use super::operation::{Bits, Operation, Position, SLOTS, Step, SyncMode};
+use super::operation::{Bits, LockKind, LockOwner, Operation, PROCESSES, Position, RangeLock, SLOTS, Step, SyncMode};
 use super::peer::Peer;
 use super::places::{content, directory, is_one_in, length, offset, one_of, path, slot, target};
 use super::user::{SHARED_GROUP, User};
@@ -22,6 +22,15 @@ type Make = fn(&mut Chance) -> Operation;
 const KINDS: &[(usize, Make)] = &[
     (160, open),
     (12, |chance| Operation::Close { slot: slot(chance) }),
+    (8, |chance| Operation::SetStatusFlags {
+        slot: slot(chance),
+        flags: one_of(chance, &[OFlags::empty(), OFlags::APPEND, OFlags::NOATIME, OFlags::APPEND | OFlags::NONBLOCK]),
+    }),
+    (40, |chance| Operation::LockFile { slot: slot(chance), kind: lock_kind(chance), wait: is_one_in(chance, 2) }),
+    (90, |chance| Operation::LockRange { slot: slot(chance), lock: range_lock(chance), wait: is_one_in(chance, 2) }),
+    (30, |chance| Operation::TestLock { slot: slot(chance), lock: range_lock(chance) }),
+    (20, |_| Operation::Interrupt),
+    (3, |_| Operation::Kill),
     (4, |chance| Operation::Sync {
         slot: slot(chance),
         mode: one_of(chance, &[SyncMode::All, SyncMode::Data, SyncMode::Range]),
@@ -31,6 +40,7 @@ const KINDS: &[(usize, Make)] = &[
     (45, |chance| Operation::Unlink { path: path(chance) }),
     (70, rename),
     (40, |chance| Operation::Link { from: path(chance), to: path(chance), follow: is_one_in(chance, 3) }),
+    (12, |chance| Operation::LinkOpen { slot: slot(chance), to: path(chance), by_itself: is_one_in(chance, 2) }),
     (35, symlink),
     (10, |chance| Operation::ReadLink { path: path(chance) }),
     (20, mknod),
@@ -82,12 +92,14 @@ const KINDS: &[(usize, Make)] = &[
         content: content(chance),
         flush: true,
     }),
+    (12, |chance| Operation::MapTouch { slot: slot(chance), offset: map_offset(chance), write: is_one_in(chance, 2) }),
     (5, |chance| Operation::MapSync { slot: slot(chance) }),
     (15, |chance| Operation::Evict { slot: slot(chance) }),
     (6, |chance| Operation::SetInodeFlags {
         slot: slot(chance),
         flags: one_of(chance, &[IFlags::empty(), IFlags::IMMUTABLE, IFlags::APPEND, IFlags::NODUMP, IFlags::NOATIME]),
     }),
+    (4, |chance| Operation::GetInodeFlags { slot: slot(chance) }),
 ];
 
 /// What holds for a whole sequence.
@@ -106,21 +118,24 @@ pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> 
     for number in steps.len() + 1..=count {
         steps.push(step(chance, &setting));
         if number % TREE_INTERVAL == 0 || number == count {
-            steps.push(Step { user: User::Root, operation: Operation::Tree });
+            steps.push(Step { process: 0, user: User::Root, operation: Operation::Tree });
         }
     }
     steps
 }
 
-/// Directories and open files, for the rest to meet.
+/// Directories, and open files in every process, for the rest to meet.
 fn beginning(chance: &mut Chance) -> Vec<Step> {
     let mode = Bits(0o777);
-    let mkdirs = ["a", "b", "a/a", "a/b"].map(|path| Operation::Mkdir { path: path.into(), mode });
-    let opens = (0..SLOTS).map(|slot| {
+    let root = |process, operation| Step { process, user: User::Root, operation };
+    let mkdirs = ["a", "b", "a/a", "a/b"].map(|path| root(0, Operation::Mkdir { path: path.into(), mode }));
+    let places = (0..PROCESSES).flat_map(|process| (0..SLOTS).map(move |slot| (process, slot)));
+    let opens = places.map(|(process, slot)| {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-        Operation::Open { slot, path: one_of(chance, &["c", "d", "a/c", "b/d", "a/b/c"].map(Name::from)), flags, mode }
+        let path = one_of(chance, &["c", "d", "a/c", "b/d", "a/b/c"].map(Name::from));
+        root(process, Operation::Open { slot, path, flags, mode })
     });
-    mkdirs.into_iter().chain(opens).map(|operation| Step { user: User::Root, operation }).collect()
+    mkdirs.into_iter().chain(opens).collect()
 }
 
 fn step(chance: &mut Chance, setting: &Setting) -> Step {
@@ -136,7 +151,7 @@ fn step(chance: &mut Chance, setting: &Setting) -> Step {
             || allowances::is_of_privileges(&operation, !setting.has_capabilities)
             || needs_what_is_not_there(&operation);
         if !is_unequal {
-            return Step { user, operation };
+            return Step { process: chance.within(0..PROCESSES), user, operation };
         }
     }
 }
@@ -159,7 +174,7 @@ fn needs_what_is_not_there(operation: &Operation) -> bool {
         Operation::Open { flags, .. } if flags.contains(OFlags::TMPFILE) => NotYet::UnnamedFiles,
         Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::COLLAPSE_RANGE) => NotYet::CollapseRange,
         Operation::Allocate { mode, .. } if mode.contains(FallocateFlags::INSERT_RANGE) => NotYet::InsertRange,
-        Operation::SetInodeFlags { .. } => NotYet::InodeFlags,
+        Operation::SetInodeFlags { .. } | Operation::GetInodeFlags { .. } => NotYet::InodeFlags,
         _ => return false,
     };
     is_not_yet(feature)
@@ -376,6 +391,20 @@ fn copy_range(chance: &mut Chance) -> Operation {
     }
 }
 
+fn lock_kind(chance: &mut Chance) -> LockKind {
+    one_of(chance, &[LockKind::Shared, LockKind::Exclusive, LockKind::Exclusive, LockKind::Unlock])
+}
+
+/// Few ranges, so that locks meet, split and join.
+fn range_lock(chance: &mut Chance) -> RangeLock {
+    RangeLock {
+        owner: one_of(chance, &[LockOwner::Process, LockOwner::Process, LockOwner::OpenFile]),
+        kind: lock_kind(chance),
+        start: one_of(chance, &[0, 0, 1, 5, 10, 20, i64::MAX - 1, -1]),
+        length: one_of(chance, &[0, 1, 5, 10, 10, -5, i64::MAX]),
+    }
+}
+
 fn map_offset(chance: &mut Chance) -> usize {
     one_of(chance, &[0, 1, 100, 2000, 4095, 5000, 8192, 65536, 131_000])
 }
@@ -401,7 +430,7 @@ mod tests {
         // The look at the tree has no weight.
         let kinds = KINDS.iter().map(|(_, make)| make(&mut Chance::new(1)).word()).chain(["Tree".to_owned()]);
         for kind in kinds {
-            assert_eq!(words.contains(&kind), kind != "SetInodeFlags", "{kind}");
+            assert_eq!(words.contains(&kind), !kind.ends_with("InodeFlags"), "{kind}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! A file in memory (mmap(2)), touched only where the file is.
 //!
-//! Invariant: nobody but the thread that has a mapping changes the size of its file, so what is within the size when an access
-//! begins is so until it ends, and no access raises SIGBUS.
+//! Invariant: only one process of a play acts at a time, so what is within the size when an access begins is so until it ends,
+//! and no access raises SIGBUS but those of [`Mapping::touch`], which a child makes.
 
 use super::raw;
 use rustix::io::{Errno, Result};
@@ -53,6 +53,25 @@ impl Mapping {
         // SAFETY: as for reads, and the mapping is writable.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.cast::<u8>().add(offset), length) };
         Ok(Some(length))
+    }
+
+    /// Has a child read or write one byte, wherever it is. What lies behind the end in the last page is only read: where it gets to
+    /// is not defined. Tells by which signal the child died.
+    pub(super) fn touch(&self, offset: usize, write: bool) -> Result<Option<i32>> {
+        const PAGE_BYTES: u64 = 4096;
+        let size = rustix::fs::fstat(&self.file)?.st_size as u64;
+        let is_behind_end = (size..size.next_multiple_of(PAGE_BYTES)).contains(&(offset as u64));
+        let byte = self.start.cast::<u8>().wrapping_add(offset.min(MAPPING_BYTES - 1));
+        let child = raw::fork(|| {
+            // SAFETY: the byte is within the mapping. If there is no file below it, this process dies, which is what is asked.
+            unsafe {
+                match write && !is_behind_end {
+                    true => byte.write_volatile(0x5a),
+                    false => drop(byte.read_volatile()),
+                }
+            }
+        })?;
+        raw::signal_of(child)
     }
 
     /// Writes what has changed to the file system, which may keep it in memory.

@@ -1,9 +1,9 @@
 //! The model test of POSIX: random sequences of system calls, played on a mount and beside it on a local file system.
 //!
-//! A run is many short sequences, each in new directories and each following from the run's seed and its own number. The two
-//! sides play a sequence at the same time, then every answer and errno is held against the other side's, and now and then the
-//! whole trees ([`operation::Operation::Tree`]). What differs is shrunk to a few calls and told; the run goes on, to find what
-//! else differs.
+//! A run is many short sequences, each in new directories and each following from the run's seed and its own number. In a sequence
+//! several users act, in several processes, one call after the other ([`processes`]). The two sides play a sequence at the same
+//! time, then every answer and errno is held against the other side's, and now and then the whole trees
+//! ([`operation::Operation::Tree`]). What differs is shrunk to a few calls and told; the run goes on, to find what else differs.
 //!
 //! Both sides see the same calls with the same arguments; what cannot be equal is left out where it is looked at
 //! ([`facts`]), what Pantala does not have yet in one list ([`allowances`]).
@@ -14,6 +14,7 @@ mod data;
 mod facts;
 mod generate;
 mod listing;
+mod lock;
 mod mapping;
 mod name;
 mod operation;
@@ -21,6 +22,9 @@ mod outcome;
 mod peer;
 mod places;
 mod player;
+mod portable;
+mod process;
+mod processes;
 mod raw;
 mod sequence;
 mod shrink;
@@ -48,9 +52,9 @@ const SEQUENCE_STEPS: usize = 400;
 const STAYING_SEQUENCES: u64 = 10;
 
 /// What to play, and where.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Options {
-    /// Make about so many calls on each side
+    /// Make about so many calls on each side, over all file systems to compare with
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     operations: usize,
     /// Play what an earlier run played [default: by the clock]
@@ -101,7 +105,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return play(&Sides { on: on.canonicalize()?, beside: beside.canonicalize()?, peer }, options, seed);
     }
     let peers = options.peer.map_or_else(|| Peer::value_variants().to_vec(), |peer| vec![peer]);
-    peers.into_iter().try_for_each(|peer| on_own_mounts(options, peer, seed))
+    let options = Options { operations: options.operations.div_ceil(peers.len()), ..options.clone() };
+    peers.into_iter().try_for_each(|peer| on_own_mounts(&options, peer, seed))
 }
 
 fn on_own_mounts(options: &Options, peer: Peer, seed: u64) -> Result<()> {
@@ -182,7 +187,7 @@ impl Failure {
     /// Shows each call, and what it gave on both sides.
     fn tell(&self) {
         for ((step, on), beside) in self.steps.iter().zip(&self.played.on).zip(&self.played.beside) {
-            println!("{:<5} {:?}", format!("{:?}", step.user), step.operation);
+            println!("{} {:<5} {:?}", step.process, format!("{:?}", step.user), step.operation);
             if on == beside {
                 println!("      both:   {on}");
                 continue;

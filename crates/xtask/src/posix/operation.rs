@@ -9,13 +9,17 @@ use super::user::User;
 use rustix::fs::{Access, FallocateFlags, FileType, IFlags, OFlags, RenameFlags, Timespec, XattrFlags};
 use std::fmt;
 
-/// A place for an open file, and one for a mapping.
+/// A place for an open file, and one for a mapping. Every process has its own.
 pub(super) type Slot = usize;
-pub(super) const SLOTS: usize = 6;
+pub(super) const SLOTS: usize = 4;
 
-/// An operation, and who does it.
+/// How many processes act in a sequence, one at a time.
+pub(super) const PROCESSES: usize = 3;
+
+/// An operation, who does it, and in which process.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
+    pub(super) process: usize,
     pub(super) user: User,
     pub(super) operation: Operation,
 }
@@ -47,6 +51,29 @@ pub(super) enum SyncMode {
     Range,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LockKind {
+    Shared,
+    Exclusive,
+    Unlock,
+}
+
+/// Whose a lock of a range is (fcntl(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LockOwner {
+    Process,
+    OpenFile,
+}
+
+/// A lock of a range of bytes; of all behind `start`, if the length is 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RangeLock {
+    pub(super) owner: LockOwner,
+    pub(super) kind: LockKind,
+    pub(super) start: i64,
+    pub(super) length: i64,
+}
+
 /// Where a call for data is made: at an offset, or where the file's position is.
 pub(super) type Position = Option<u64>;
 
@@ -62,10 +89,35 @@ pub(super) enum Operation {
     Close {
         slot: Slot,
     },
+    /// F_SETFL of fcntl(2).
+    SetStatusFlags {
+        slot: Slot,
+        flags: OFlags,
+    },
     Sync {
         slot: Slot,
         mode: SyncMode,
     },
+    // Locks. Those that wait may do so until another process lets go.
+    LockFile {
+        slot: Slot,
+        kind: LockKind,
+        wait: bool,
+    },
+    LockRange {
+        slot: Slot,
+        lock: RangeLock,
+        wait: bool,
+    },
+    /// Which lock is in the way of this one.
+    TestLock {
+        slot: Slot,
+        lock: RangeLock,
+    },
+    /// A signal that is handled, for the process if it waits.
+    Interrupt,
+    /// SIGKILL, whether the process waits or not. Another one takes its place.
+    Kill,
     // Names.
     Mkdir {
         path: Name,
@@ -86,6 +138,12 @@ pub(super) enum Operation {
         from: Name,
         to: Name,
         follow: bool,
+    },
+    /// Gives an open file a name: by itself (AT_EMPTY_PATH), or by its path in `/proc`.
+    LinkOpen {
+        slot: Slot,
+        to: Name,
+        by_itself: bool,
     },
     Symlink {
         to: Name,
@@ -133,6 +191,9 @@ pub(super) enum Operation {
     SetInodeFlags {
         slot: Slot,
         flags: IFlags,
+    },
+    GetInodeFlags {
+        slot: Slot,
     },
     Umask {
         mask: Bits,
@@ -232,6 +293,12 @@ pub(super) enum Operation {
         content: Content,
         flush: bool,
     },
+    /// One byte, also where no file is: a child of the process does it, and may die of it.
+    MapTouch {
+        slot: Slot,
+        offset: usize,
+        write: bool,
+    },
     MapSync {
         slot: Slot,
     },
@@ -244,6 +311,11 @@ pub(super) enum Operation {
 }
 
 impl Operation {
+    /// Whether the call may wait until another process does something.
+    pub(super) fn may_wait(&self) -> bool {
+        matches!(self, Operation::LockFile { wait: true, .. } | Operation::LockRange { wait: true, .. })
+    }
+
     /// What kind of operation it is, in a word.
     pub(super) fn word(&self) -> String {
         let words = format!("{self:?}");

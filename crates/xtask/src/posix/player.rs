@@ -1,4 +1,4 @@
-//! One side's play of a sequence: its open files, its mappings, and the system call of each operation.
+//! One process's play of a sequence: its open files, its mappings, and the system call of each operation.
 
 use super::allowances;
 use super::content::Content;
@@ -15,14 +15,12 @@ use super::user::User;
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid};
 use rustix::io::{Errno, IoSlice, IoSliceMut, Result};
 use std::array;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The times of an open file: of its content, and of anything.
 type Times = ((i64, u32), (i64, u32));
 
-pub(super) struct Player<'a> {
-    /// The directory that holds all that the sequence can reach.
-    top: &'a Name,
+pub(super) struct Player {
     user: User,
     files: [Option<OwnedFd>; SLOTS],
     /// What [`Operation::TimesChanged`] saw the last time.
@@ -30,11 +28,10 @@ pub(super) struct Player<'a> {
     mappings: [Option<Mapping>; SLOTS],
 }
 
-impl<'a> Player<'a> {
-    /// One that plays in the current directory, as a thread of its own: users, umask and current directory are the thread's.
-    pub(super) fn new(top: &'a Name) -> Player<'a> {
+impl Player {
+    /// One that plays in the current directory, as a process of its own.
+    pub(super) fn new() -> Player {
         Player {
-            top,
             user: User::Root,
             files: array::from_fn(|_| None),
             times: [None; SLOTS],
@@ -61,6 +58,10 @@ impl<'a> Player<'a> {
         Ok(match operation {
             Operation::Open { slot, path, flags, mode } => self.open(*slot, path, *flags, mode.0)?.into(),
             Operation::Close { slot } => self.close(*slot)?.into(),
+            Operation::SetStatusFlags { slot, flags } => rustix::fs::fcntl_setfl(self.file(*slot)?, *flags)?.into(),
+            Operation::LockFile { slot, kind, wait } => self.lock_file(*slot, *kind, *wait)?.into(),
+            Operation::LockRange { slot, lock, wait } => self.lock_range(*slot, *lock, *wait)?.into(),
+            Operation::TestLock { slot, lock } => self.test_lock(*slot, *lock)?,
             Operation::Sync { slot, mode } => self.sync(*slot, *mode)?.into(),
             Operation::Mkdir { path, mode } => rustix::fs::mkdirat(CWD, &path.0, Mode::from_raw_mode(mode.0))?.into(),
             Operation::Rmdir { path } => rustix::fs::unlinkat(CWD, &path.0, AtFlags::REMOVEDIR)?.into(),
@@ -72,6 +73,7 @@ impl<'a> Player<'a> {
                 let flags = if *follow { AtFlags::SYMLINK_FOLLOW } else { AtFlags::empty() };
                 rustix::fs::linkat(CWD, &from.0, CWD, &to.0, flags)?.into()
             }
+            Operation::LinkOpen { slot, to, by_itself } => self.link_open(*slot, to, *by_itself)?.into(),
             Operation::Symlink { to, path } => rustix::fs::symlinkat(&to.0, CWD, &path.0)?.into(),
             Operation::ReadLink { path } => read_link(path)?.into(),
             Operation::Mknod { path, kind, mode, device } => {
@@ -88,6 +90,10 @@ impl<'a> Player<'a> {
             Operation::Chown { on, uid, gid } => self.chown(on, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?.into(),
             Operation::SetTimes { on, accessed, modified } => self.set_times(on, *accessed, *modified)?.into(),
             Operation::SetInodeFlags { slot, flags } => rustix::fs::ioctl_setflags(self.file(*slot)?, *flags)?.into(),
+            Operation::GetInodeFlags { slot } => {
+                let flags = rustix::fs::ioctl_getflags(self.file(*slot)?)?;
+                Outcome::from(u64::from((flags & allowances::inode_flags()).bits()))
+            }
             Operation::Umask { mask } => {
                 Outcome::from(u64::from(rustix::process::umask(Mode::from_raw_mode(mask.0)).as_raw_mode()))
             }
@@ -128,7 +134,12 @@ impl<'a> Player<'a> {
                 None => Outcome::Nothing,
             },
             Operation::Evict { slot } => data::evict(self.file(*slot)?)?.into(),
-            Operation::Tree => Outcome::Tree(tree::see(self.top)?),
+            Operation::MapTouch { slot, offset, write } => match &self.mappings[*slot] {
+                Some(mapping) => mapping.touch(*offset, *write)?.map_or(Outcome::Done, Outcome::Signal),
+                None => Outcome::Nothing,
+            },
+            // Those who lead the play do it.
+            Operation::Tree | Operation::Interrupt | Operation::Kill => Outcome::Nothing,
         })
     }
 
@@ -152,6 +163,15 @@ impl<'a> Player<'a> {
         self.times[slot] = None;
         let file = self.files[slot].take().ok_or(Errno::BADF)?;
         raw::close(file)
+    }
+
+    fn link_open(&self, slot: Slot, to: &Name, by_itself: bool) -> Result<()> {
+        let file = self.file(slot)?;
+        if by_itself {
+            return rustix::fs::linkat(file, c"", CWD, &to.0, AtFlags::EMPTY_PATH);
+        }
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        rustix::fs::linkat(CWD, path, CWD, &to.0, AtFlags::SYMLINK_FOLLOW)
     }
 
     fn sync(&self, slot: Slot, mode: SyncMode) -> Result<()> {

@@ -5,7 +5,7 @@ use super::name::Name;
 use super::operation::Step;
 use super::outcome::Outcome;
 use super::peer::Peer;
-use super::player::Player;
+use super::processes::Processes;
 use anyhow::{Context, Result, anyhow};
 use rustix::thread::UnshareFlags;
 use std::fs::{self, Permissions};
@@ -89,7 +89,7 @@ impl Played {
     }
 }
 
-/// Plays a sequence in a new directory, as a thread with a current directory and a umask of its own.
+/// Plays a sequence in a new directory, from a thread with a current directory and a umask of its own.
 fn play_in(top: &Path, steps: &[Step]) -> Result<Vec<Outcome>> {
     // SAFETY: file descriptors stay shared.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::FS) }.context("unshare")?;
@@ -99,8 +99,8 @@ fn play_in(top: &Path, steps: &[Step]) -> Result<Vec<Outcome>> {
     fs::set_permissions(&start, Permissions::from_mode(0o777))?;
     std::env::set_current_dir(&start)?;
     let top = Name(top.as_os_str().as_bytes().to_vec());
-    let mut player = Player::new(&top);
-    Ok(steps.iter().map(|step| player.play(step)).collect())
+    let mut processes = Processes::start(&top, steps)?;
+    (0..steps.len()).map(|number| processes.play(number)).collect()
 }
 
 #[cfg(test)]
@@ -109,8 +109,12 @@ mod tests {
     use super::super::user::User;
     use super::*;
 
+    fn root(operation: Operation) -> Step {
+        Step { process: 0, user: User::Root, operation }
+    }
+
     fn mkdir(path: &str) -> Step {
-        Step { user: User::Root, operation: Operation::Mkdir { path: path.into(), mode: Bits(0o755) } }
+        root(Operation::Mkdir { path: path.into(), mode: Bits(0o755) })
     }
 
     #[test]
@@ -118,7 +122,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let [on, beside] = ["on", "beside"].map(|name| directory.path().join(name));
         let sides = Sides { on, beside, peer: Peer::Ext4 };
-        let steps = [mkdir("a"), mkdir("a"), mkdir("b/a"), Step { user: User::Root, operation: Operation::Tree }];
+        let steps = [mkdir("a"), mkdir("a"), mkdir("b/a"), root(Operation::Tree)];
         let played = sides.play("sequence", &steps).unwrap();
         assert_eq!((played.calls(), played.successes()), (4, 2));
         assert!(played.difference(&steps, Peer::Ext4).is_none());

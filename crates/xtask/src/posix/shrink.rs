@@ -42,7 +42,8 @@ impl<'a> Shrinker<'a> {
                 break;
             }
         }
-        let steps = self.by_root(steps)?;
+        let steps = self.with(steps, |step| step.user = User::Root)?;
+        let steps = self.with(steps, |step| step.process = 0)?;
         let played = self.play(&steps)?;
         Ok(Some(Failure { steps, played, signature: self.signature }))
     }
@@ -60,18 +61,16 @@ impl<'a> Shrinker<'a> {
         Ok(steps)
     }
 
-    /// Who makes a call is left open where it does not count.
-    fn by_root(&mut self, mut steps: Vec<Step>) -> Result<Vec<Step>> {
+    /// Who makes a call, and in which process, is left open where it does not count.
+    fn with(&mut self, mut steps: Vec<Step>, change: impl Fn(&mut Step)) -> Result<Vec<Step>> {
         for index in 0..steps.len() {
-            if steps[index].user == User::Root {
-                continue;
-            }
             let mut changed = steps.clone();
-            changed[index].user = User::Root;
-            if let Some(failing) = self.failing(changed)? {
+            change(&mut changed[index]);
+            let is_new = (changed[index].user, changed[index].process) != (steps[index].user, steps[index].process);
+            if is_new && let Some(failing) = self.failing(changed)? {
                 steps = failing;
             }
-            if index >= steps.len() {
+            if index + 1 >= steps.len() {
                 break;
             }
         }

@@ -10,7 +10,7 @@ use rustix::io::{Errno, Result};
 /// XATTR_LIST_MAX and XATTR_SIZE_MAX of `linux/limits.h`.
 const BYTES_MAX: usize = 64 << 10;
 
-impl Player<'_> {
+impl Player {
     pub(super) fn set_xattr(&self, on: &Target, name: &Name, value: &[u8], flags: XattrFlags) -> Result<()> {
         match on {
             Target::Path(path) => rustix::fs::setxattr(&path.0, &name.0, value, flags),
