@@ -68,6 +68,30 @@ pub enum Error {
         /// Its name at the target.
         volume: String,
     },
+    /// The link to the other process is of no use.
+    #[error("the other side: {why}")]
+    Link {
+        /// What happened.
+        why: String,
+    },
+    /// The other process said why it cannot.
+    #[error("{text}")]
+    Remote {
+        /// Its words.
+        text: String,
+    },
+    /// The other process speaks another version.
+    #[error(
+        "{program} at the other side speaks version {theirs} of the mirror protocol, this one {ours}; use the same pantala on both"
+    )]
+    Version {
+        /// The other side's version.
+        theirs: u16,
+        /// The other side's program.
+        program: String,
+        /// The version of this side.
+        ours: u16,
+    },
     /// The other thread of a transfer has failed, and says why.
     #[error("the transfer was given up")]
     Abandoned,

@@ -27,6 +27,7 @@ mod queue;
 mod sync;
 mod transfer;
 mod volumes;
+mod wire;
 
 pub use error::{Error, Result, Side};
 pub use host::{LocalReplica, LocalSource, list};
@@ -35,3 +36,4 @@ pub use ports::{Source, Target, Visitor};
 pub use sync::{SyncOptions, Synced, sync};
 pub use transfer::{Progress, Sent, TransferOptions, transfer};
 pub use volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
+pub use wire::{Client, RemoteReplica, RemoteSource, fuzz_message, serve};

@@ -19,5 +19,20 @@ pub(crate) const UNSYNCED_BYTES_MAX: usize = 4 << 20;
 /// After this many bytes a target takes note of what it has received, so that it is not garbage there.
 pub(crate) const KEEP_BYTES: u64 = 64 << 20;
 
+/// Longest message of the protocol, in bytes: a block and its kind.
+pub(crate) const MESSAGE_BYTES_MAX: u32 = block::PackedBlock::ENCODED_BYTES_MAX as u32 + 1;
+
+/// Names in one message.
+pub(crate) const NAMES_MAX: usize = 16 << 10;
+
+/// Kept roots in one message: each takes a few hundred bytes.
+pub(crate) const KEPT_PER_MESSAGE: usize = 1024;
+
+/// Kept roots that a source may offer.
+pub(crate) const KEPT_OFFERED_MAX: usize = 1 << 20;
+
 /// A transfer tells how far it is at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+const _: () = assert!(NAMES_MAX * block::Name::BYTES < MESSAGE_BYTES_MAX as usize);
+const _: () = assert!(READ_NAMES_MAX <= NAMES_MAX && LEVEL_BYTES_MAX < u32::MAX as usize);

@@ -5,6 +5,7 @@
 mod crash;
 mod model;
 mod steps;
+mod wire;
 mod world;
 
 fn seeds(variable: &str, default: u64) -> u64 {

@@ -1,0 +1,152 @@
+//! The side that asks: volumes of another process, used as if they were here.
+
+use super::connection::{Connection, unexpected};
+use super::message::Message;
+use crate::error::Result;
+use crate::limits::{KEPT_PER_MESSAGE, NAMES_MAX};
+use crate::ports::{Source, Target, Visitor};
+use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
+use block::{Name, PackedBlock};
+use std::io::{Read, Write};
+use volume::{KeptRoot, State, VolumeIdentity};
+
+/// A connection to a place in another process.
+pub struct Client(Connection);
+
+impl Client {
+    /// Over these streams. The other side speaks the same version, or this fails.
+    pub fn connect(reader: Box<dyn Read + Send>, writer: Box<dyn Write + Send>) -> Result<Self> {
+        Ok(Self(Connection::open(reader, writer)?))
+    }
+
+    /// The volumes of the place.
+    pub fn list(&self) -> Result<Vec<Listed>> {
+        self.request(&Message::List)?;
+        let mut volumes = Vec::new();
+        loop {
+            match self.0.receive()? {
+                Message::Volume(volume) => volumes.push(volume),
+                Message::End => return Ok(volumes),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    /// Opens a volume to copy from, by name or identity.
+    pub fn open_source(self, which: &str) -> Result<RemoteSource> {
+        self.request(&Message::OpenSource(which.to_owned()))?;
+        let Message::Origin { identity, name, state } = self.0.receive()? else { return Err(unexpected()) };
+        let kept = self.receive_kept()?;
+        Ok(RemoteSource { client: self, origin: Origin { identity, name, state, kept } })
+    }
+
+    /// Opens a replica to copy to.
+    pub fn open_replica(
+        self,
+        identity: VolumeIdentity,
+        name: &str,
+        state: &State,
+        mode: ReplicaMode,
+    ) -> Result<RemoteReplica> {
+        self.request(&Message::OpenReplica { identity, name: name.to_owned(), state: *state, mode })?;
+        let Message::Replica { name, state } = self.0.receive()? else { return Err(unexpected()) };
+        Ok(RemoteReplica { client: self, name, held: state })
+    }
+
+    fn request(&self, message: &Message) -> Result<()> {
+        self.0.send(message)?;
+        self.0.flush()
+    }
+
+    fn receive_kept(&self) -> Result<Vec<KeptRoot>> {
+        let mut kept = Vec::new();
+        loop {
+            match self.0.receive()? {
+                Message::Kept(roots) => kept.extend(roots),
+                Message::End => return Ok(kept),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn send_kept(&self, kept: &[KeptRoot]) -> Result<()> {
+        kept.chunks(KEPT_PER_MESSAGE).try_for_each(|roots| self.0.send(&Message::Kept(roots.to_vec())))
+    }
+}
+
+/// A volume of another process that is copied from.
+pub struct RemoteSource {
+    client: Client,
+    origin: Origin,
+}
+
+impl Source for RemoteSource {
+    fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
+        let linked_bytes_max = linked_bytes_max as u32;
+        self.client.request(&Message::Read { linked_bytes_max, names: names.to_vec() })?;
+        loop {
+            match self.client.0.receive()? {
+                Message::Block(block) => visit(block)?,
+                Message::End => return Ok(()),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+}
+
+impl SourceVolume for RemoteSource {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// A replica of another process.
+pub struct RemoteReplica {
+    client: Client,
+    name: String,
+    held: State,
+}
+
+impl Target for RemoteReplica {
+    fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
+        let mut lacking = Vec::new();
+        for names in names.chunks(NAMES_MAX) {
+            self.client.request(&Message::Ask(names.to_vec()))?;
+            match self.client.0.receive()? {
+                Message::Names(names) => lacking.extend(names),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(lacking)
+    }
+
+    fn put(&self, block: &PackedBlock) -> Result<bool> {
+        self.client.0.send(&Message::Block(block.clone()))?;
+        Ok(true)
+    }
+}
+
+impl ReplicaVolume for RemoteReplica {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn held(&self) -> State {
+        self.held
+    }
+
+    fn wanted(&self, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>> {
+        self.client.send_kept(offered)?;
+        self.client.request(&Message::Offer)?;
+        self.client.receive_kept()
+    }
+
+    fn receive(&self, state: &State, kept: &[KeptRoot]) -> Result<()> {
+        self.client.send_kept(kept)?;
+        self.client.request(&Message::Receive(*state))?;
+        match self.client.0.receive()? {
+            Message::End => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+}

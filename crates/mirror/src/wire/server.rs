@@ -1,0 +1,103 @@
+//! The side that answers: the volumes of a pool of this process, for somebody elsewhere.
+
+use super::connection::{Connection, unexpected};
+use super::message::Message;
+use crate::error::{Error, Result};
+use crate::host::{LocalReplica, LocalSource, list};
+use crate::limits::{KEPT_OFFERED_MAX, KEPT_PER_MESSAGE};
+use crate::ports::{Source, Target};
+use crate::volumes::{ReplicaVolume, SourceVolume};
+use std::io::{Read, Write};
+use volume::{KeptRoot, Pool};
+
+/// Answers until the other side ends. What goes wrong is said to the other side as well.
+pub fn serve(reader: Box<dyn Read + Send>, writer: Box<dyn Write + Send>, pool: &Pool) -> Result<()> {
+    let connection = Connection::open(reader, writer)?;
+    let session = Session { connection: &connection, pool, source: None, replica: None, offered: Vec::new() };
+    let served = session.run();
+    if let Err(error) = &served
+        && !matches!(error, Error::Link { .. })
+    {
+        connection.send(&Message::Failed(error.to_string()))?;
+        connection.flush()?;
+    }
+    served
+}
+
+struct Session<'a> {
+    connection: &'a Connection,
+    pool: &'a Pool,
+    source: Option<LocalSource<'a>>,
+    replica: Option<LocalReplica<'a>>,
+    /// Kept roots that came and that no request has used yet.
+    offered: Vec<KeptRoot>,
+}
+
+impl Session<'_> {
+    fn run(mut self) -> Result<()> {
+        while let Some(message) = self.connection.receive_or_end()? {
+            // Blocks have no answer, and whoever sends them does not wait for one.
+            let has_answer = !matches!(message, Message::Block(_) | Message::Kept(_));
+            self.answer(message)?;
+            if has_answer {
+                self.connection.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, message: Message) -> Result<()> {
+        let connection = self.connection;
+        match message {
+            Message::List => {
+                list(self.pool)?.into_iter().try_for_each(|volume| connection.send(&Message::Volume(volume)))?;
+                connection.send(&Message::End)
+            }
+            Message::OpenSource(which) => {
+                let source = self.source.insert(LocalSource::open(self.pool, &which)?);
+                let origin = source.origin();
+                let (identity, name, state) = (origin.identity, origin.name.clone(), origin.state);
+                connection.send(&Message::Origin { identity, name, state })?;
+                send_kept(connection, &origin.kept)
+            }
+            Message::Read { linked_bytes_max, names } => {
+                let source = self.source.as_ref().ok_or_else(unexpected)?;
+                source.read(&names, linked_bytes_max as usize, &mut |block| connection.send(&Message::Block(block)))?;
+                connection.send(&Message::End)
+            }
+            Message::OpenReplica { identity, name, state, mode } => {
+                let replica = LocalReplica::open(self.pool, identity, &name, &state, mode)?;
+                let replica = self.replica.insert(replica);
+                connection.send(&Message::Replica { name: replica.name().to_owned(), state: replica.held() })
+            }
+            Message::Ask(names) => connection.send(&Message::Names(self.replica()?.lacking(&names)?)),
+            Message::Block(block) => self.replica()?.put(&block).map(drop),
+            Message::Kept(roots) => {
+                self.offered.extend(roots);
+                if self.offered.len() > KEPT_OFFERED_MAX {
+                    return Err(Error::Link { why: "it offered more kept roots than there can be".to_owned() });
+                }
+                Ok(())
+            }
+            Message::Offer => {
+                let offered = std::mem::take(&mut self.offered);
+                send_kept(connection, &self.replica()?.wanted(&offered)?)
+            }
+            Message::Receive(state) => {
+                let offered = std::mem::take(&mut self.offered);
+                self.replica()?.receive(&state, &offered)?;
+                connection.send(&Message::End)
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn replica(&self) -> Result<&LocalReplica<'_>> {
+        self.replica.as_ref().ok_or_else(unexpected)
+    }
+}
+
+fn send_kept(connection: &Connection, kept: &[KeptRoot]) -> Result<()> {
+    kept.chunks(KEPT_PER_MESSAGE).try_for_each(|roots| connection.send(&Message::Kept(roots.to_vec())))?;
+    connection.send(&Message::End)
+}
