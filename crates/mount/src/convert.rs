@@ -79,6 +79,13 @@ pub(crate) fn changes(set: &SetAttr, privileges: Privileges) -> AttributeChanges
     }
 }
 
+pub(crate) fn seek(seek: fuse::Seek) -> volume::Seek {
+    match seek {
+        fuse::Seek::Data => volume::Seek::Data,
+        fuse::Seek::Hole => volume::Seek::Hole,
+    }
+}
+
 pub(crate) fn file_kind(kind: Kind) -> FileKind {
     FileKind::from_mode(kind.mode_bits())
 }

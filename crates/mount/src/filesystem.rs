@@ -12,7 +12,7 @@ use fuse::{
 use std::sync::Arc;
 use volume::{
     AccessListKind, AccessTimes, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges,
-    RenameMode, Seek, SetGroupId, Volume, XattrMode,
+    RenameMode, SetGroupId, Volume, XattrMode,
 };
 
 /// A volume as the kernel sees it.
@@ -31,6 +31,15 @@ impl VolumeFilesystem {
     fn accessed(&self, node: u64) {
         if let Err(error) = self.volume.accessed(Inode(node), self.access_times) {
             tracing::debug!(node, %error, "a time of access is not set");
+        }
+    }
+
+    /// Whether a directory has an entry of a name.
+    pub(crate) fn has(&self, directory: u64, name: &[u8]) -> Result<bool, Errno> {
+        match self.volume.lookup(Inode(directory), name) {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(errno(error)),
         }
     }
 
@@ -387,11 +396,7 @@ impl Filesystem for VolumeFilesystem {
     }
 
     fn lseek(&self, _: &Request, node: u64, _: u64, offset: u64, seek: fuse::Seek) -> Result<u64, Errno> {
-        let what = match seek {
-            fuse::Seek::Data => Seek::Data,
-            fuse::Seek::Hole => Seek::Hole,
-        };
-        self.volume.seek(Inode(node), offset, what).map_err(errno)
+        self.volume.seek(Inode(node), offset, convert::seek(seek)).map_err(errno)
     }
 
     /// By reference, however long: in steps, each of which is whole. A failure behind the first one makes the copy a short one.

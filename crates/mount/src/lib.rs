@@ -10,7 +10,10 @@ mod filesystem;
 mod inode_flags;
 mod listing;
 mod lookups;
+mod past;
+mod place;
 mod privileges;
+mod router;
 mod volume_mount;
 mod xattr_name;
 

@@ -1,10 +1,10 @@
 //! A volume at a mount point.
 
-use crate::filesystem::VolumeFilesystem;
+use crate::router::Router;
 use fuse::{Features, Session, SessionConfig, Transport};
 use std::path::Path;
-use std::sync::Arc;
-use volume::{AccessTimes, Volume};
+use std::sync::{Arc, Weak};
+use volume::{AccessTimes, Volume, Watcher};
 
 /// How a volume is mounted.
 #[derive(Clone, Debug)]
@@ -30,7 +30,8 @@ impl VolumeMount {
         let wanted = volume.mount_options();
         let read_only = options.read_only || wanted.read_only;
         let access_times = if read_only { AccessTimes::Never } else { wanted.access_times };
-        let filesystem = Arc::new(VolumeFilesystem::new(volume, access_times));
+        let filesystem = Arc::new(Router::new(volume.clone(), access_times));
+        let past = filesystem.past().clone();
         let is_root = rustix::process::geteuid().is_root();
         let mount = fuse::MountOptions {
             source: options.source.into(),
@@ -49,7 +50,12 @@ impl VolumeMount {
         let config = config.without(Features::AUTO_INVAL_DATA);
         let config = config.with(Features::EXPLICIT_INVAL_DATA | Features::HANDLE_KILLPRIV_V2);
         let config = config.with(Features::POSIX_ACL | Features::DONT_MASK);
-        Ok(Self { session: Session::mount(filesystem, mountpoint, &mount, &config)? })
+        let session = Session::mount(filesystem, mountpoint, &mount, &config)?;
+        past.notify(session.notifier())
+            .map_err(|source| fuse::Error::Transport { what: "a thread for notifications", source })?;
+        let watcher: Weak<dyn Watcher> = Arc::downgrade(&(past as Arc<dyn Watcher>));
+        volume.watch(watcher);
+        Ok(Self { session })
     }
 
     /// Where it is mounted.

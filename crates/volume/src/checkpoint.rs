@@ -158,7 +158,9 @@ impl Volume {
         let batch = edits(&frozen.overlay, self.shared.blocks())?;
         let tree = self.layers.base.load().tree.apply(batch)?;
         let mut root = Root { tree: tree.root(), ..frozen.root.clone() };
-        let kept = keep(&self.kept_after(&root)?, &root)?;
+        // What goes may not be opened from here on until it is gone.
+        let (kept, _going) = self.kept_after(&root)?;
+        let kept = keep(&kept, &root)?;
         root.kept = kept.root();
         store.append(&root.record(self.id.0))?;
         store.sync()?;

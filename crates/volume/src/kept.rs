@@ -16,6 +16,7 @@ mod changes;
 mod history;
 mod key;
 mod operations;
+mod pins;
 mod received;
 mod retention;
 mod root;
@@ -29,6 +30,7 @@ pub use snapshots::{Snapshot, SnapshotError, Snapshots};
 
 use crate::{Error, Result, Timestamp};
 pub(crate) use history::Sweep;
+pub(crate) use pins::{Going, Pin, Pins};
 
 use block::Name;
 use bytes::Bytes;

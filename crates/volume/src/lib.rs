@@ -54,6 +54,7 @@ mod layers;
 pub mod limits;
 mod links;
 mod maintenance;
+mod moment;
 mod mount_options;
 mod names;
 mod overlay;
@@ -71,6 +72,7 @@ mod space;
 mod view;
 mod volume;
 mod wake;
+mod watcher;
 mod xattrs;
 
 pub use access_list::{AccessListKind, SetGroupId};
@@ -84,6 +86,7 @@ pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
 pub use kept::{BadRetention, KeptId, KeptRoot, Retention, Snapshot, SnapshotError, Snapshots};
+pub use moment::{BadMoment, parse_moment};
 pub use mount_options::VolumeMountOptions;
 pub use names::{Creator, NewInode, NewPermissions};
 pub use pool::{Pool, PoolError, PoolOptions};
@@ -94,6 +97,7 @@ pub use settings::{SETTINGS, Setting, SettingError, Settings};
 pub use space::{VolumeSpace, VolumeStatus};
 pub use view::View;
 pub use volume::Volume;
+pub use watcher::Watcher;
 pub use xattrs::XattrMode;
 
 /// Feeds arbitrary bytes to the decoders of journal parts and roots, for fuzzing: they may refuse them, and must not panic. The

@@ -57,6 +57,9 @@ pub const SNAPSHOT_NAME_BYTES_MAX: usize = 200;
 /// Roots of history that a checkpoint holds against the retention.
 pub(crate) const RETENTION_BATCH_ROOTS: usize = 128;
 
+/// How long deleting a snapshot waits for views of it that are about to be dropped.
+pub(crate) const UNPIN_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// File data in memory that no block holds yet, over all volumes of a pool, in bytes. Writers wait beyond it.
 pub(crate) const DIRTY_BYTES_MAX: u64 = 64 << 20;
 

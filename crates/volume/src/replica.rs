@@ -163,7 +163,7 @@ impl Volume {
         }
         let store = &self.shared.store;
         let mut root = state.root(journal.sequence, store.position());
-        let kept = self.kept_with_received(&root, offered)?;
+        let (kept, _going) = self.kept_with_received(&root, offered)?;
         root.kept = kept.root();
         store.append(&root.record(self.id.0))?;
         store.sync()?;

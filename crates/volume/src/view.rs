@@ -1,6 +1,6 @@
 //! Reading a state of a volume: the newest one, with what waits in memory above the tree, or one that is kept.
 
-use crate::kept::KeptRoot;
+use crate::kept::{KeptRoot, Pin};
 use crate::layers::Layers;
 use crate::shared::Shared;
 use crate::{Attributes, Error, Inode, Kind, Result};
@@ -13,16 +13,19 @@ pub struct View {
     pub(crate) layers: Layers,
     pub(crate) hash_seed: u64,
     pub(crate) shared: Arc<Shared>,
+    /// Keeps the kept root that the state is of.
+    _pin: Option<Pin>,
 }
 
 impl View {
     pub(crate) fn new(tree: Tree, hash_seed: u64, shared: Arc<Shared>) -> Self {
-        Self { layers: Layers::new(tree), hash_seed, shared }
+        Self { layers: Layers::new(tree), hash_seed, shared, _pin: None }
     }
 
     /// The state of a kept root.
-    pub(crate) fn of_kept(root: &KeptRoot, shared: Arc<Shared>) -> Self {
-        Self::new(Tree::new(shared.nodes.clone(), root.tree), root.hash_seed, shared)
+    pub(crate) fn of_kept(root: &KeptRoot, pin: Pin, shared: Arc<Shared>) -> Self {
+        let tree = Tree::new(shared.nodes.clone(), root.tree);
+        Self { _pin: Some(pin), ..Self::new(tree, root.hash_seed, shared) }
     }
 
     /// The attributes of an inode.

@@ -5,13 +5,14 @@ use crate::checkpoint::{Checkpointing, LastCheckpoint};
 use crate::commit::Journal;
 use crate::inode_locks::InodeLocks;
 use crate::journal::Counters;
-use crate::kept::{Kept, Sweep};
+use crate::kept::{Kept, Pins, Sweep};
 use crate::limits::{
     DIRTY_BYTES_COMMIT, DIRTY_BYTES_MAX, INODE_NUMBER_MAX, OVERLAY_BYTES_CHECKPOINT, OVERLAY_BYTES_MAX,
 };
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::view::View;
+use crate::watcher::Watchers;
 use crate::{Attributes, Error, Inode, Result, Settings, Timestamp};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -40,6 +41,8 @@ pub struct Volume {
     /// What the last checkpoint keeps. Only a checkpoint changes it.
     pub(crate) kept: ArcSwap<Kept>,
     pub(crate) sweep: Mutex<Sweep>,
+    pub(crate) pins: Arc<Pins>,
+    pub(crate) watchers: Watchers,
     /// Held by a rename that moves a directory to another one: only one at a time may change who is below whom.
     pub(crate) moving: Mutex<()>,
 }
@@ -108,6 +111,8 @@ impl Volume {
             last_checkpoint: Mutex::new(LastCheckpoint::of(root, &shared)),
             kept: ArcSwap::from_pointee(Kept::new(shared.nodes.clone(), root.kept)),
             sweep: Mutex::default(),
+            pins: Arc::default(),
+            watchers: Watchers::default(),
             view: View::new(tree, root.hash_seed, shared),
             is_replica: AtomicBool::new(false),
             is_receiving: AtomicBool::new(false),

@@ -8,5 +8,6 @@ mod copying;
 mod inode_flags;
 mod mount_options;
 mod mounted;
+mod past;
 mod quotas;
 mod whiteouts;

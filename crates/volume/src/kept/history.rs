@@ -17,25 +17,24 @@ pub(crate) struct Sweep {
 }
 
 impl Kept {
-    /// With the state of a checkpoint, and without some of what the retention does not keep.
-    pub(crate) fn with_history(&self, root: &Root, retention: &Retention, sweep: &mut Sweep) -> Result<Self> {
+    /// With the state of a checkpoint, and without what goes.
+    pub(crate) fn with_history(&self, root: &Root, going: &[KeptId]) -> Result<Self> {
         let mut changes = Changes::default();
-        let gone = self.swept(retention, root.taken, sweep)?;
-        gone.into_iter().for_each(|id| changes.delete(id));
+        going.iter().for_each(|id| changes.delete(*id));
         changes.put(&KeptRoot::of(root, self.free_id(Kind::History, root.taken)?, "", false));
         self.with(changes)
     }
 
-    /// Without some of what the retention does not keep.
-    pub(crate) fn without_old_history(&self, retention: &Retention, now: Timestamp, sweep: &mut Sweep) -> Result<Self> {
+    /// Without what goes.
+    pub(crate) fn without_old_history(&self, going: &[KeptId]) -> Result<Self> {
         let mut changes = Changes::default();
-        self.swept(retention, now, sweep)?.into_iter().for_each(|id| changes.delete(id));
+        going.iter().for_each(|id| changes.delete(*id));
         self.with(changes)
     }
 
     /// Which of the next roots the retention does not keep. The newest stays in any case: it may be the state that the volume
     /// still has.
-    fn swept(&self, retention: &Retention, now: Timestamp, sweep: &mut Sweep) -> Result<Vec<KeptId>> {
+    pub(crate) fn swept(&self, retention: &Retention, now: Timestamp, sweep: &mut Sweep) -> Result<Vec<KeptId>> {
         let from = sweep.next.take().unwrap_or(KeptId::first(Kind::History));
         let batch = self.range(from, Bound::Unbounded)?.take(RETENTION_BATCH_ROOTS + 1);
         let batch = batch.map(|root| Ok(root?.id)).collect::<Result<Vec<_>>>()?;

@@ -3,10 +3,11 @@
 //! Whatever changes them is a checkpoint: it takes the newest state with it and makes both durable in one root record. Writers go
 //! on meanwhile.
 
-use super::{Kept, KeptId, KeptRoot, RETENTION_SETTING, Retention, Snapshot, SnapshotError, Snapshots};
+use super::{Going, Kept, KeptId, KeptRoot, RETENTION_SETTING, Retention, Snapshot, SnapshotError, Snapshots};
+use crate::limits::UNPIN_TIME_MAX;
 use crate::root::Root;
 use crate::view::View;
-use crate::{Result, Timestamp, Volume};
+use crate::{Error, Result, Timestamp, Volume};
 use std::sync::Arc;
 
 type SnapshotResult<T> = std::result::Result<T, SnapshotError>;
@@ -14,47 +15,55 @@ type SnapshotResult<T> = std::result::Result<T, SnapshotError>;
 impl Volume {
     /// Keeps the state of this moment under a name: everything that was done before the call, of the whole volume.
     pub fn create_snapshot(&self, name: &str, is_held: bool) -> SnapshotResult<Snapshot> {
-        let mut checkpointing = self.begin_checkpoint()?;
-        self.kept().check_new_name(name)?;
-        self.checkpoint_keeping(&mut checkpointing, |kept, root| kept.with_snapshot(root, name, is_held))?;
+        {
+            let mut checkpointing = self.begin_checkpoint()?;
+            self.kept().check_new_name(name)?;
+            self.checkpoint_keeping(&mut checkpointing, |kept, root| kept.with_snapshot(root, name, is_held))?;
+        }
+        self.tell_watchers(|watcher| watcher.snapshots_changed());
         self.kept().snapshot(name)
     }
 
-    /// Forgets a snapshot. One that is held stays.
+    /// Forgets a snapshot. One that is held stays, and one that somebody reads.
     pub fn delete_snapshot(&self, name: &str) -> SnapshotResult<()> {
-        self.change_snapshot(name, |kept, snapshot| match snapshot.is_held {
-            true => Err(SnapshotError::Held { name: name.into() }),
-            false => Ok(kept.without_snapshot(snapshot)?),
-        })
+        let id = self.kept().snapshot(name)?.root.id;
+        self.tell_watchers(|watcher| watcher.drop_unused_views(id));
+        if !self.pins.wait_unpinned(id, UNPIN_TIME_MAX) {
+            return Err(SnapshotError::InUse { name: name.into() });
+        }
+        {
+            let mut checkpointing = self.begin_checkpoint()?;
+            let snapshot = self.kept().snapshot(name)?;
+            let (_going, pinned) = self.pins.let_go([snapshot.root.id]);
+            match snapshot.is_held {
+                true => return Err(SnapshotError::Held { name: name.into() }),
+                false if !pinned.is_empty() => return Err(SnapshotError::InUse { name: name.into() }),
+                false => {}
+            }
+            self.checkpoint_keeping(&mut checkpointing, |kept, _| kept.without_snapshot(&snapshot))?;
+        }
+        self.tell_watchers(|watcher| watcher.snapshots_changed());
+        Ok(())
     }
 
     /// Gives a snapshot another name.
     pub fn rename_snapshot(&self, name: &str, new_name: &str) -> SnapshotResult<()> {
-        self.change_snapshot(name, |kept, snapshot| {
-            kept.check_new_name(new_name)?;
-            Ok(kept.with_snapshot_renamed(snapshot, new_name)?)
-        })
+        {
+            let mut checkpointing = self.begin_checkpoint()?;
+            let snapshot = self.kept().snapshot(name)?;
+            self.kept().check_new_name(new_name)?;
+            let keep = |kept: &Kept, _: &Root| kept.with_snapshot_renamed(&snapshot, new_name);
+            self.checkpoint_keeping(&mut checkpointing, keep)?;
+        }
+        self.tell_watchers(|watcher| watcher.snapshots_changed());
+        Ok(())
     }
 
     /// Says whether a snapshot may be deleted.
     pub fn hold_snapshot(&self, name: &str, is_held: bool) -> SnapshotResult<()> {
-        self.change_snapshot(name, |kept, snapshot| Ok(kept.with_snapshot_held(snapshot, is_held)?))
-    }
-
-    fn change_snapshot(
-        &self,
-        name: &str,
-        change: impl Fn(&Kept, &Snapshot) -> SnapshotResult<Kept>,
-    ) -> SnapshotResult<()> {
         let mut checkpointing = self.begin_checkpoint()?;
         let snapshot = self.kept().snapshot(name)?;
-        change(&self.kept(), &snapshot)?;
-        let keep = |kept: &Kept, _: &_| {
-            change(kept, &snapshot).map_err(|error| match error {
-                SnapshotError::Volume(error) => error,
-                _ => unreachable!("it was tried before, and a checkpoint adds nothing but history"),
-            })
-        };
+        let keep = |kept: &Kept, _: &Root| kept.with_snapshot_held(&snapshot, is_held);
         Ok(self.checkpoint_keeping(&mut checkpointing, keep)?)
     }
 
@@ -89,9 +98,18 @@ impl Volume {
         self.kept().roots(from, to)
     }
 
-    /// The state that a kept root stands for.
-    pub fn open_kept(&self, root: &KeptRoot) -> View {
-        View::of_kept(root, self.shared.clone())
+    /// The snapshots from a time on, the oldest first.
+    pub fn snapshots_since(&self, time: Timestamp) -> Result<Snapshots> {
+        self.kept().snapshots_since(time)
+    }
+
+    /// The state that a kept root stands for; `NotFound` if it is not kept any more. It stays until the view is dropped.
+    pub fn open_kept(&self, root: &KeptRoot) -> Result<View> {
+        let pin = self.pins.pin(root.id).ok_or(Error::NotFound)?;
+        match self.kept().get(root.id)? {
+            Some(_) => Ok(View::of_kept(root, pin, self.shared.clone())),
+            None => Err(Error::NotFound),
+        }
     }
 
     /// Which history is kept. What a newer program set and this one cannot read keeps everything.
@@ -107,12 +125,24 @@ impl Volume {
         self.kept.load_full()
     }
 
-    /// What is kept once the state of a checkpoint is there too. One that changed nothing adds nothing.
-    pub(crate) fn kept_after(&self, root: &Root) -> Result<Kept> {
+    /// What is kept once the state of a checkpoint is there too, and what goes of the history. A checkpoint that changed nothing
+    /// adds nothing.
+    pub(crate) fn kept_after(&self, root: &Root) -> Result<(Kept, Option<Going<'_>>)> {
         let kept = self.kept();
         if root.tree == self.last_checkpoint.lock().tree {
-            return Ok(Kept::clone(&kept));
+            return Ok((Kept::clone(&kept), None));
         }
-        kept.with_history(root, &self.retention(), &mut self.sweep.lock())
+        let going = self.sweep_history(&kept, root.taken)?;
+        Ok((kept.with_history(root, going.ids())?, Some(going)))
+    }
+
+    /// Some of what the retention does not keep, and nobody reads.
+    pub(crate) fn sweep_history(&self, kept: &Kept, now: Timestamp) -> Result<Going<'_>> {
+        let swept = kept.swept(&self.retention(), now, &mut self.sweep.lock())?;
+        let (going, pinned) = self.pins.let_go(swept);
+        for id in pinned {
+            self.tell_watchers(|watcher| watcher.drop_unused_views(id));
+        }
+        Ok(going)
     }
 }

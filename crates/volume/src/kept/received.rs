@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::key::{self, Kind};
 use super::root::KeptRoot;
-use super::{Kept, Retention};
+use super::{Going, Kept, Retention};
 use crate::root::Root;
 use crate::{Result, Timestamp, Volume};
 use std::collections::BTreeSet;
@@ -16,14 +16,15 @@ impl Volume {
     }
 
     /// What is kept once a state was received, with kept roots that come with it.
-    pub(crate) fn kept_with_received(&self, root: &Root, offered: &[KeptRoot]) -> Result<Kept> {
+    pub(crate) fn kept_with_received(&self, root: &Root, offered: &[KeptRoot]) -> Result<(Kept, Going<'_>)> {
         let kept = self.kept().with_received(offered)?;
         let is_in_history = root.tree == self.last_checkpoint.lock().tree || kept.has_history(root)?;
-        let (retention, mut sweep) = (self.retention(), self.sweep.lock());
-        match is_in_history {
-            true => kept.without_old_history(&retention, root.taken, &mut sweep),
-            false => kept.with_history(root, &retention, &mut sweep),
-        }
+        let going = self.sweep_history(&kept, root.taken)?;
+        let kept = match is_in_history {
+            true => kept.without_old_history(going.ids())?,
+            false => kept.with_history(root, going.ids())?,
+        };
+        Ok((kept, going))
     }
 }
 

@@ -69,6 +69,12 @@ pub enum SnapshotError {
         /// The name.
         name: String,
     },
+    /// Somebody reads the snapshot.
+    #[error("the snapshot {name} is in use: somebody has a file open in it, or works in one of its directories")]
+    InUse {
+        /// The name.
+        name: String,
+    },
     /// The volume failed.
     #[error(transparent)]
     Volume(#[from] Error),
@@ -94,7 +100,11 @@ impl Kept {
     }
 
     pub(crate) fn snapshots(&self) -> Result<Snapshots> {
-        let roots = self.range(KeptId::first(Kind::Snapshot), Bound::Unbounded)?;
+        self.snapshots_since(Timestamp { seconds: i64::MIN, nanoseconds: 0 })
+    }
+
+    pub(crate) fn snapshots_since(&self, time: Timestamp) -> Result<Snapshots> {
+        let roots = self.range(KeptId::first_at(Kind::Snapshot, time), Bound::Unbounded)?;
         Ok(Snapshots(Box::new(roots.map(|root| root.map(Snapshot::of)))))
     }
 

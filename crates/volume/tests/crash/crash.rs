@@ -113,7 +113,8 @@ fn check_history(volume: &Volume, states: &[State]) -> Result<(), String> {
     let roots = volume.kept_roots(time(i64::MIN), time(i64::MAX)).map_err(|error| error.to_string())?;
     for root in roots {
         let root = root.map_err(|error| error.to_string())?;
-        let found = dump(&volume.open_kept(&root), Inode::ROOT).map_err(|error| error.to_string())?;
+        let view = volume.open_kept(&root).map_err(|error| error.to_string())?;
+        let found = dump(&view, Inode::ROOT).map_err(|error| error.to_string())?;
         if !states.iter().any(|state| **state == found) {
             return Err(format!("no state that there was gives the one kept at {}: {found:#?}", root.id()));
         }

@@ -82,7 +82,7 @@ impl KeptModel {
         assert_eq!(volume.snapshot_names("", usize::MAX).unwrap(), names);
         let show = |snapshot: Snapshot| {
             assert_eq!(volume.snapshot(&snapshot.name).unwrap(), snapshot);
-            let state = dump(&volume.open_kept(&snapshot.root), Inode::ROOT).unwrap();
+            let state = dump(&volume.open_kept(&snapshot.root).unwrap(), Inode::ROOT).unwrap();
             (snapshot.name, (state, snapshot.is_held))
         };
         by_time.into_iter().map(show).collect()
@@ -95,7 +95,7 @@ impl KeptModel {
         let all: Vec<_> = volume.kept_roots(first, last).unwrap().map(Result::unwrap).collect();
         assert!(all.is_sorted_by_key(|root| root.taken()));
         for root in &all {
-            let found = dump(&volume.open_kept(root), Inode::ROOT).unwrap();
+            let found = dump(&volume.open_kept(root).unwrap(), Inode::ROOT).unwrap();
             assert_eq!(&found, self.state_at(root.taken()), "the state kept at {}", root.id());
             assert_eq!(volume.kept_root(root.id()).unwrap().as_ref(), Some(root));
         }
@@ -119,6 +119,7 @@ fn reason(error: SnapshotError) -> &'static str {
         SnapshotError::NoSuchSnapshot { .. } => "missing",
         SnapshotError::Held { .. } => "held",
         SnapshotError::BadName { .. } => "bad",
+        SnapshotError::InUse { .. } => "in use",
         SnapshotError::Volume(_) => "volume",
     }
 }

@@ -1,0 +1,31 @@
+//! Telling those who show a volume what changes without them.
+
+use crate::{KeptId, Volume};
+use std::sync::{Arc, Weak};
+
+/// Who shows a volume to others and keeps copies of what it saw. Calls come from whoever made the change, under no lock of the
+/// volume's that reading needs; they must not wait for anybody who waits for the volume.
+pub trait Watcher: Send + Sync {
+    /// Snapshots were made, renamed or deleted.
+    fn snapshots_changed(&self);
+
+    /// Asks for the views of a kept root to be dropped, where nobody uses them.
+    fn drop_unused_views(&self, root: KeptId);
+}
+
+/// The watchers of a volume; it does not keep them alive.
+pub(crate) type Watchers = parking_lot::Mutex<Vec<Weak<dyn Watcher>>>;
+
+impl Volume {
+    /// Tells a watcher from now on.
+    pub fn watch(&self, watcher: Weak<dyn Watcher>) {
+        let mut watchers = self.watchers.lock();
+        watchers.retain(|watcher| watcher.strong_count() > 0);
+        watchers.push(watcher);
+    }
+
+    pub(crate) fn tell_watchers(&self, tell: impl Fn(&dyn Watcher)) {
+        let watchers: Vec<Arc<dyn Watcher>> = self.watchers.lock().iter().filter_map(Weak::upgrade).collect();
+        watchers.iter().for_each(|watcher| tell(&**watcher));
+    }
+}
