@@ -33,6 +33,8 @@ pub(crate) struct MountStatus {
     pub(crate) volume: String,
     pub(crate) mountpoint: PathBuf,
     pub(crate) transport: String,
+    /// Why sync(2) and syncfs(2) do not make what is written to it durable; none if they do.
+    pub(crate) unsynced: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

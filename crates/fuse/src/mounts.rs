@@ -2,7 +2,7 @@
 //!
 //! A mount outlives a daemon that was killed; everything below it then answers `ENOTCONN` until someone unmounts it.
 
-use crate::{Error, Result, fusermount};
+use crate::{Error, Result, fusermount, loop_device};
 use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
@@ -18,7 +18,7 @@ pub struct FuseMount {
     pub mountpoint: PathBuf,
     /// `fuse`, `fuse.SUBTYPE`, `fuseblk` or `fuseblk.SUBTYPE`.
     pub kind: String,
-    /// What it says it is mounted from.
+    /// What it says it is mounted from; on a [`LoopDevice`](crate::LoopDevice), the name of that.
     pub source: OsString,
     /// Its device number: major, minor.
     pub device: (u32, u32),
@@ -135,6 +135,7 @@ fn parse(line: &[u8]) -> Option<FuseMount> {
     let family = kind.split('.').next()?;
     matches!(family, "fuse" | "fuseblk").then_some(())?;
     let source = OsString::from_vec(unescape(rest.next()?));
+    let source = if family == "fuseblk" { loop_device::name_of(&source).unwrap_or(source) } else { source };
     Some(FuseMount { mountpoint: OsString::from_vec(mountpoint).into(), kind, source, device })
 }
 

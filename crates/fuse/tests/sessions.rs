@@ -345,12 +345,12 @@ fn child(test: &str, path: &Path, transport: Transport) -> Command {
 #[test]
 fn sync_reaches_a_file_system_on_a_block_device() {
     for transport in transports() {
-        let Some(device) = LoopDevice::new() else {
+        let Ok(device) = fuse::LoopDevice::new("test".as_ref()) else {
             println!("skipping: no loop device to be had");
             return;
         };
         let probe = Arc::new(Probe::default());
-        let options = MountOptions { block_device: Some(device.path.clone().into()), ..MountOptions::default() };
+        let options = MountOptions { block_device: Some(device.path().to_owned()), ..MountOptions::default() };
         let mounted = Mounted::with(probe.clone(), &options, &config(transport));
         assert_eq!(mounts::find(mounted.root()).expect("/proc").expect("mounted").kind, "fuseblk");
         let root = File::open(mounted.root()).expect("opened");
@@ -362,27 +362,5 @@ fn sync_reaches_a_file_system_on_a_block_device() {
         unmount_soon(&mounted);
         assert!(probe.destroyed.load(Ordering::SeqCst), "unmounting waits for destroy on a block device");
         mounted.wait().expect("no thread failed");
-    }
-}
-
-/// A loop device over a small file, freed when dropped.
-struct LoopDevice {
-    path: String,
-    _file: tempfile::NamedTempFile,
-}
-
-impl LoopDevice {
-    fn new() -> Option<Self> {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        file.as_file().set_len(1 << 20).expect("a mebibyte");
-        let output = Command::new("losetup").args(["--find", "--show"]).arg(file.path()).output().ok()?;
-        let path = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        output.status.success().then_some(Self { path, _file: file })
-    }
-}
-
-impl Drop for LoopDevice {
-    fn drop(&mut self) {
-        let _ = Command::new("losetup").args(["--detach", &self.path]).status();
     }
 }

@@ -7,8 +7,10 @@ use volume::{AttributeChanges, Attributes, Error, Inode, Kind, Privileges, TimeC
 /// How long the kernel may keep names and attributes: nobody else changes them, so as long as it likes.
 pub(crate) const VALID: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Inode numbers are never used again, so all are of one generation.
-const GENERATION: u64 = 1;
+/// Inode numbers are never used again, so all are of one generation; the kernel wants another one for the top directory.
+fn generation(inode: Inode) -> u64 {
+    (inode != Inode::ROOT) as u64
+}
 
 /// The size of reads and writes that programs are told to prefer, in bytes.
 const BLOCK_BYTES: u32 = 4096;
@@ -49,7 +51,7 @@ pub(crate) fn cached(inode: Inode, attributes: &Attributes) -> CachedAttr {
 pub(crate) fn entry(inode: Inode, attributes: &Attributes) -> Entry {
     Entry {
         node: inode.0,
-        generation: GENERATION,
+        generation: generation(inode),
         attr: attr(inode, attributes),
         entry_valid: VALID,
         attr_valid: VALID,

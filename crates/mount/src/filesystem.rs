@@ -55,6 +55,17 @@ impl VolumeFilesystem {
         Ok(self.named(inode, &attributes))
     }
 
+    /// An inode, or the directory that holds it, found without a name.
+    fn by_number(&self, inode: Inode, wants_parent: bool) -> Result<Entry, Errno> {
+        let attributes = self.volume.attributes(inode).map_err(errno)?;
+        if !wants_parent {
+            return Ok(self.named(inode, &attributes));
+        }
+        let parent = Inode(attributes.parent);
+        let attributes = self.volume.attributes(parent).map_err(errno)?;
+        Ok(self.named(parent, &attributes))
+    }
+
     /// Takes care of an inode that lost its last name.
     fn orphaned(&self, orphan: Option<Inode>) -> Result<(), Errno> {
         match orphan {
@@ -106,7 +117,11 @@ fn rename_mode(flags: RenameFlags) -> Result<RenameMode, Errno> {
 }
 
 impl Filesystem for VolumeFilesystem {
+    /// `.` and `..` come from file handles (open_by_handle_at(2)): the kernel does not know the inode, and it may be long gone.
     fn lookup(&self, _: &Request, parent: u64, name: &[u8]) -> Result<Entry, Errno> {
+        if matches!(name, b"." | b"..") {
+            return self.by_number(Inode(parent), name == b"..");
+        }
         match self.volume.lookup(Inode(parent), name) {
             Ok((inode, attributes)) => Ok(self.named(inode, &attributes)),
             Err(Error::NotFound) => Ok(Entry::negative(VALID)),

@@ -1,7 +1,7 @@
 //! A volume at a mount point.
 
 use crate::router::Router;
-use fuse::{Features, Session, SessionConfig, Transport};
+use fuse::{Features, Filesystem, LoopDevice, Session, SessionConfig, Transport};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use volume::{AccessTimes, Volume, Watcher};
@@ -22,6 +22,8 @@ pub struct MountOptions {
 /// A volume that is mounted. It stays so until it is unmounted, from here or from outside.
 pub struct VolumeMount {
     session: Session,
+    /// Why sync(2) does not reach it, if it does not.
+    unsynced: Option<String>,
 }
 
 impl VolumeMount {
@@ -49,13 +51,18 @@ impl VolumeMount {
         // Only this mount changes the volume: pages stay right when times change.
         let config = config.without(Features::AUTO_INVAL_DATA);
         let config = config.with(Features::EXPLICIT_INVAL_DATA | Features::HANDLE_KILLPRIV_V2);
-        let config = config.with(Features::POSIX_ACL | Features::DONT_MASK);
-        let session = Session::mount(filesystem, mountpoint, &mount, &config)?;
+        let config = config.with(Features::POSIX_ACL | Features::DONT_MASK | Features::EXPORT_SUPPORT);
+        let (session, unsynced) = mount_synced(filesystem, mountpoint, mount, &config)?;
         past.notify(session.notifier())
             .map_err(|source| fuse::Error::Transport { what: "a thread for notifications", source })?;
         let watcher: Weak<dyn Watcher> = Arc::downgrade(&(past as Arc<dyn Watcher>));
         volume.watch(watcher);
-        Ok(Self { session })
+        Ok(Self { session, unsynced })
+    }
+
+    /// Why sync(2) and syncfs(2) do not make what is written here durable; `None` if they do.
+    pub fn unsynced(&self) -> Option<&str> {
+        self.unsynced.as_deref()
     }
 
     /// Where it is mounted.
@@ -81,5 +88,35 @@ impl VolumeMount {
     /// Waits until the volume is unmounted.
     pub fn wait(&self) -> fuse::Result<()> {
         self.session.wait()
+    }
+}
+
+/// Mounts so that sync(2) and syncfs(2) reach the volume, which they do on a block device only; where there is none to be had,
+/// mounts without, and says why.
+fn mount_synced(
+    filesystem: Arc<dyn Filesystem>,
+    mountpoint: &Path,
+    options: fuse::MountOptions,
+    config: &SessionConfig,
+) -> fuse::Result<(Session, Option<String>)> {
+    if !rustix::process::geteuid().is_root() {
+        let why = "the kernel tells an ordinary user's mount nothing of it";
+        return Ok((Session::mount(filesystem, mountpoint, &options, config)?, Some(why.to_owned())));
+    }
+    let device = match LoopDevice::new(&options.source) {
+        Ok(device) => device,
+        Err(error) => {
+            let why = format!("there is no loop device to be had ({error})");
+            return Ok((Session::mount(filesystem, mountpoint, &options, config)?, Some(why)));
+        }
+    };
+    let on_device = fuse::MountOptions { block_device: Some(device.path().to_owned()), ..options.clone() };
+    match Session::mount(filesystem.clone(), mountpoint, &on_device, config) {
+        Ok(session) => Ok((session, None)),
+        Err(fuse::Error::Mount { source, .. }) => {
+            let why = format!("the kernel mounts no {} ({source})", device.path().display());
+            Ok((Session::mount(filesystem, mountpoint, &options, config)?, Some(why)))
+        }
+        Err(error) => Err(error),
     }
 }

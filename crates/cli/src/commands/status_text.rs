@@ -2,7 +2,7 @@
 
 use super::table;
 use crate::output::{self, Tone, toned};
-use crate::status::{Health, SpaceStatus, Status, VolumeStatus};
+use crate::status::{Health, MountStatus, SpaceStatus, Status, VolumeStatus};
 use volume::{SETTINGS, Setting};
 
 /// Digits of a root hash that tell one from another; `--json` has them all.
@@ -16,12 +16,24 @@ pub(super) fn status(status: &Status) -> String {
         ("node", format!("up for {uptime}, process {}, pantala {}", node.pid, node.version)),
         ("store", node.store.display().to_string()),
         ("transport", node.transport.clone()),
+        ("sync(2)", synced(&status.mounts)),
         ("space", space(&status.space)),
         ("dirty", output::bytes(status.dirty_bytes)),
         ("health", health(status)),
     ];
     let facts = facts.map(|(name, fact)| format!("{} {fact}\n", toned(&format!("{name:<9}"), Tone::Quiet)));
     format!("{}\n{}", facts.concat(), volumes(&status.volumes))
+}
+
+/// Whether sync(2) makes the mounts durable.
+fn synced(mounts: &[MountStatus]) -> String {
+    let mut unsynced = mounts.iter().filter_map(|mount| Some((mount, mount.unsynced.as_deref()?)));
+    let Some((mount, why)) = unsynced.next() else { return "reaches all mounts".to_owned() };
+    let others = match unsynced.count() {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    format!("does not reach {}{others}: {why}; `pantala sync` does what it would", mount.volume)
 }
 
 /// The volumes alone.

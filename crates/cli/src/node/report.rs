@@ -82,6 +82,7 @@ impl Node {
             volume: volume.name.clone(),
             mountpoint: serving.mountpoint().to_owned(),
             transport: serving.transport(),
+            unsynced: serving.unsynced(),
         })
     }
 

@@ -76,6 +76,11 @@ impl Serving {
         Ok(self.mount.detach()?)
     }
 
+    /// Why sync(2) does not reach it, if it does not.
+    pub(super) fn unsynced(&self) -> Option<String> {
+        self.mount.unsynced().map(str::to_owned)
+    }
+
     /// How requests come.
     pub(super) fn transport(&self) -> String {
         self.mount.transport().to_string()

@@ -7,6 +7,7 @@ mod ordinary_user;
 mod outcome;
 mod pages;
 mod pool;
+mod syncing;
 mod tree;
 mod up_and_down;
 mod volumes;

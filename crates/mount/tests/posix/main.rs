@@ -5,9 +5,12 @@
 
 mod access_lists;
 mod copying;
+mod handles;
 mod inode_flags;
 mod mount_options;
 mod mounted;
+mod notifying;
 mod past;
 mod quotas;
+mod sharing;
 mod whiteouts;

@@ -40,7 +40,8 @@ impl Mounted {
     /// Unmounts and mounts again: the kernel forgets everything.
     pub(crate) fn remount(&mut self) {
         let mount = self.mount.take().expect("it is mounted");
-        mount.unmount().unwrap();
+        // A child of another test may have the files of this one open, until it runs its program.
+        mount.detach().unwrap();
         mount.wait().unwrap();
         self.mount();
     }
