@@ -49,7 +49,7 @@ use crate::{Position, RecordKind, Result, Store, StoredRecord};
 use compact::Compact;
 use mark::Mark;
 use marks::Marks;
-use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, MutexGuard};
 use sabotage::Sabotaged;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,8 +61,8 @@ pub(crate) struct Garbage {
     pub(crate) barrier: Barrier,
     /// Held by the collection that is under way.
     turn: Mutex<()>,
-    /// Held shared by whoever must not be interrupted by the beginning of a collection.
-    holds: RwLock<()>,
+    /// How many there are who must not be surprised by the beginning of a collection.
+    holds: Arc<Mutex<usize>>,
     /// Collections since the store was opened: each has another salt.
     begun: AtomicU64,
     progress: Mutex<CollectionProgress>,
@@ -70,7 +70,7 @@ pub(crate) struct Garbage {
 }
 
 /// Keeps a collection from beginning, until it is dropped. See [`Store::hold`].
-pub struct Hold<'a>(#[allow(dead_code, reason = "held, not read")] RwLockReadGuard<'a, ()>);
+pub struct Hold(Arc<Mutex<usize>>);
 
 /// A collection that is under way. Dropping it ends it.
 pub struct Collection<'a> {
@@ -90,14 +90,18 @@ enum Stage {
 }
 
 impl Store {
-    /// Begins a collection; `None` if one is under way. It does nothing by itself: see [`Collection::step`].
+    /// Begins a collection; `None` if one is under way, or somebody holds them off. It does nothing by itself: see
+    /// [`Collection::step`].
     pub fn begin_collection(&self, live: &dyn Live, thrift: Thrift) -> Result<Option<Collection<'_>>> {
         let Some(turn) = self.garbage.turn.try_lock() else { return Ok(None) };
+        let holds = self.garbage.holds.lock();
+        if *holds > 0 {
+            return Ok(None);
+        }
         self.report(|progress| *progress = CollectionProgress::begun());
-        let nobody_holds = self.garbage.holds.write();
         let (mut marks, mut roots) = (None, Vec::new());
         let alive = live.survey(&mut || marks = Some(self.begin_marking()), &mut |name| roots.push(name));
-        drop(nobody_holds);
+        drop(holds);
         let marks = marks.unwrap_or_else(|| self.begin_marking());
         let stage = Stage::Mark(Mark::from_roots(roots));
         let mut collection = Collection { store: self, _turn: turn, marks, alive, thrift, stage };
@@ -105,10 +109,17 @@ impl Store {
         Ok(Some(collection))
     }
 
-    /// Keeps collections from beginning, for as long as blocks are being put or relied on that no record leads to yet. Taken
-    /// before any lock of the layer above, and by no thread twice.
-    pub fn hold(&self) -> Hold<'_> {
-        Hold(self.garbage.holds.read())
+    /// Holds collections off, for as long as blocks are put or relied on that no record leads to yet and that a survey would not
+    /// show. Taken before any lock of the layer above. A collection that is under way goes on: what is put or found there beside
+    /// it stays.
+    pub fn hold(&self) -> Hold {
+        *self.garbage.holds.lock() += 1;
+        Hold(self.garbage.holds.clone())
+    }
+
+    /// Whether somebody holds collections off.
+    pub fn is_held(&self) -> bool {
+        *self.garbage.holds.lock() > 0
     }
 
     /// How the collection that is under way goes, or how the last one went, since the store was opened.
@@ -194,6 +205,12 @@ impl Drop for Collection<'_> {
     fn drop(&mut self) {
         self.store.garbage.barrier.end();
         self.store.report(|progress| progress.is_running = false);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
     }
 }
 

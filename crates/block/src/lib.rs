@@ -57,6 +57,6 @@ pub use packed::PackedBlock;
 pub use position::Position;
 pub use real_disk::RealDisk;
 pub use record::{Record, RecordKind, StoredRecord};
-pub use statistics::{Health, Statistics};
+pub use statistics::{Health, Statistics, Usage};
 pub use store::{Damage, DamagedSubject, PackedVisitor, Reach, Store, Verified};
 pub use store_id::StoreId;

@@ -72,6 +72,11 @@ impl Log {
         self.state.lock().head.mark
     }
 
+    /// Bytes that are left in the segment that is being filled.
+    pub(crate) fn room(&self) -> u64 {
+        self.state.lock().head.room() as u64
+    }
+
     /// Everything below is durable.
     pub(crate) fn durable(&self) -> Mark {
         self.state.lock().durable

@@ -102,6 +102,13 @@ impl Segments {
         written.map(|(number, _)| *number).collect()
     }
 
+    /// Those from a number on that have frames, in order.
+    pub(crate) fn written_from(&self, number: u32) -> Vec<u32> {
+        let numbers = self.numbers.read();
+        let written = numbers.range(number..).filter(|(_, kind)| **kind == Kind::Written);
+        written.map(|(number, _)| *number).collect()
+    }
+
     /// The first one behind a number that has frames.
     pub(crate) fn written_behind(&self, number: u32) -> Option<u32> {
         let numbers = self.numbers.read();

@@ -24,6 +24,17 @@ pub struct Statistics {
     pub syncs: u64,
 }
 
+/// What the log takes on the disk, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All of it, but for what is reserved and not yet written.
+    pub stored_bytes: u64,
+    /// Frames of blocks that are there. What died since the last collection counts.
+    pub live_bytes: u64,
+    /// The rest: dead blocks, records that are over, what collections have left.
+    pub dead_bytes: u64,
+}
+
 /// Whether the store takes writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {

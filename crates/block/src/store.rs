@@ -21,6 +21,7 @@ pub use reach::Reach;
 pub use verify::{Damage, DamagedSubject, Verified};
 
 use crate::damages::Damages;
+use crate::frame::FRAME_HEADER_BYTES;
 use crate::garbage::Garbage;
 use crate::layout::{self, Survey};
 use crate::log::Log;
@@ -29,7 +30,9 @@ use crate::recovery::{Progress, Recovered, recover};
 use crate::roots::Roots;
 use crate::segments::Segments;
 use crate::{Block, directory::DirectoryLock};
-use crate::{Blocks, Disk, Error, Health, Index, Name, Position, Result, Space, Statistics, StoreId, StoreOptions};
+use crate::{
+    Blocks, Disk, Error, Health, Index, Name, Position, Result, Space, Statistics, StoreId, StoreOptions, Usage,
+};
 use index_flush::Indexed;
 use parking_lot::Mutex;
 use std::fmt;
@@ -146,9 +149,12 @@ impl Store {
         self.disk.space().map_err(|source| Error::disk("measure", &self.disk.place(), source))
     }
 
-    /// What the segments take on the disk, in bytes.
-    pub fn segment_bytes(&self) -> Result<u64> {
-        self.segments.bytes()
+    /// What the log takes on the disk, and how much of it is alive.
+    pub fn usage(&self) -> Result<Usage> {
+        let stored_bytes = self.segments.bytes()?.saturating_sub(self.log.room());
+        let Statistics { blocks, stored_bytes: payload_bytes, .. } = self.statistics();
+        let live_bytes = (payload_bytes + blocks * FRAME_HEADER_BYTES as u64).min(stored_bytes);
+        Ok(Usage { stored_bytes, live_bytes, dead_bytes: stored_bytes - live_bytes })
     }
 
     /// The store's identity.

@@ -69,14 +69,63 @@ pub(crate) enum Role {
 pub(crate) struct SpaceStatus {
     /// Bytes of all content, over all volumes.
     pub(crate) logical_bytes: u64,
-    /// Bytes that the store's log takes.
+    /// Bytes that the store's log takes on the disk: live and dead ones.
     pub(crate) stored_bytes: u64,
+    /// What is needed of it, as far as that is known. What died since the last collection counts here.
+    pub(crate) live_bytes: u64,
+    /// What is not: the space of it comes back by and by.
+    pub(crate) dead_bytes: u64,
     /// Free on the disk under the store.
     pub(crate) free_bytes: u64,
     /// Size of the disk under the store.
     pub(crate) total_bytes: u64,
     /// Logical to stored bytes; none while nothing is stored.
     pub(crate) ratio: Option<f64>,
+}
+
+/// How collecting garbage goes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GarbageStatus {
+    /// `mark`, `sweep`, `compact`, `done`, or `none` if there was no collection since the node is up.
+    pub(crate) stage: String,
+    pub(crate) is_running: bool,
+    /// Whether a transfer to a replica keeps collections from beginning.
+    pub(crate) is_held: bool,
+    pub(crate) live_bytes: u64,
+    pub(crate) dead_bytes: u64,
+    pub(crate) collection: CollectionStatus,
+    /// Collections that have ended since the node is up.
+    pub(crate) finished: u64,
+    pub(crate) last: Option<LastCollection>,
+    /// How many will have ended when the one is done that was asked for.
+    pub(crate) awaited: u64,
+}
+
+/// What a collection has done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CollectionStatus {
+    pub(crate) marked_blocks: u64,
+    pub(crate) live_blocks: u64,
+    pub(crate) dead_blocks: u64,
+    /// Frames of the blocks that it found dead.
+    pub(crate) found_dead_bytes: u64,
+    pub(crate) segments_to_retire: u64,
+    pub(crate) retired_segments: u64,
+    pub(crate) retired_bytes: u64,
+    pub(crate) copied_bytes: u64,
+    pub(crate) damaged_segments: u64,
+    pub(crate) memory_bytes: u64,
+}
+
+/// A collection that has ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LastCollection {
+    pub(crate) seconds_ago: u64,
+    pub(crate) took_seconds: f64,
+    #[serde(flatten)]
+    pub(crate) collection: CollectionStatus,
+    /// Why it ended early.
+    pub(crate) error: Option<String>,
 }
 
 /// How the node is, in a word.

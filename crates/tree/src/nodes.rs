@@ -1,5 +1,6 @@
 //! Nodes behind a cache that is bounded in bytes.
 
+use crate::in_use::TreesInUse;
 use crate::node::Node;
 use crate::{Error, Result};
 use block::{Block, Blocks, Name};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub struct Nodes {
     blocks: Arc<dyn Blocks>,
     cache: Cache<Name, Arc<Node>, ByMemory>,
+    in_use: Arc<TreesInUse>,
 }
 
 #[derive(Clone)]
@@ -29,12 +31,21 @@ impl Nodes {
     /// Nodes over these blocks, of which up to `cache_bytes` stay in memory.
     pub fn new(blocks: Arc<dyn Blocks>, cache_bytes: u64) -> Arc<Self> {
         let nodes = (cache_bytes / NODE_MEMORY_BYTES).max(16) as usize;
-        Arc::new(Self { blocks, cache: Cache::with_weighter(nodes, cache_bytes, ByMemory) })
+        Arc::new(Self { blocks, cache: Cache::with_weighter(nodes, cache_bytes, ByMemory), in_use: Arc::default() })
     }
 
     /// The blocks that the nodes lie in.
     pub fn blocks(&self) -> &Arc<dyn Blocks> {
         &self.blocks
+    }
+
+    /// The roots of the trees over these nodes that somebody has in hand.
+    pub fn trees_in_use(&self) -> Vec<Name> {
+        self.in_use.roots()
+    }
+
+    pub(crate) fn in_use(&self) -> &Arc<TreesInUse> {
+        &self.in_use
     }
 
     /// Bytes that cached nodes take.

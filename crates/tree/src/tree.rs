@@ -1,5 +1,6 @@
 //! A tree as its users see it.
 
+use crate::in_use::InUse;
 use crate::node::Node;
 use crate::{Edit, Mapped, Nodes, Range, Result, apply, cursor};
 use block::Name;
@@ -12,12 +13,15 @@ use std::sync::Arc;
 pub struct Tree {
     nodes: Arc<Nodes>,
     root: Option<Name>,
+    #[allow(dead_code, reason = "held, not read")]
+    in_use: Option<Arc<InUse>>,
 }
 
 impl Tree {
     /// The tree below a root; the empty tree for `None`. Reads nothing yet.
     pub fn new(nodes: Arc<Nodes>, root: Option<Name>) -> Self {
-        Self { nodes, root }
+        let in_use = root.map(|root| Arc::new(nodes.in_use().add(root)));
+        Self { nodes, root, in_use }
     }
 
     /// The root's name; `None` if the tree is empty.
@@ -77,7 +81,7 @@ impl Tree {
     /// The tree after a batch (see [`Edit`] for its order). Costs what the batch touches: untouched nodes are shared.
     pub fn apply(&self, edits: Vec<Edit>) -> Result<Tree> {
         let root = apply::apply(&self.nodes, self.root, edits)?;
-        Ok(Tree { nodes: self.nodes.clone(), root })
+        Ok(Tree::new(self.nodes.clone(), root))
     }
 
     pub(crate) fn root_node(&self) -> Result<Option<Arc<Node>>> {

@@ -67,7 +67,7 @@ pub struct VolumeInfo {
 }
 
 /// The log's stream of catalog roots.
-const STREAM: u64 = 0;
+pub(crate) const CATALOG_STREAM: u64 = 0;
 
 /// Versions of an entry. The first had neither identity nor role nor settings.
 const ENTRY_VERSION: u8 = 2;
@@ -88,7 +88,7 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// The catalog of a store; `None` if it has none yet.
     pub(crate) fn open(store: Arc<Store>, nodes: Arc<Nodes>) -> Result<Option<Self>> {
-        let Some(stored) = store.latest_root(STREAM)? else {
+        let Some(stored) = store.latest_root(CATALOG_STREAM)? else {
             return Ok(None);
         };
         let root = Root::parse(&stored.record).map_err(|malformed| malformed.in_volume("the catalog's root"))?;
@@ -176,7 +176,7 @@ impl Catalog {
             hash_seed: 0,
             taken: now,
         };
-        self.store.append(&root.record(STREAM))?;
+        self.store.append(&root.record(CATALOG_STREAM))?;
         Ok(self.store.sync()?)
     }
 }

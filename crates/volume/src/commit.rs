@@ -7,7 +7,7 @@
 use crate::change::Change;
 use crate::journal::{self, Counters, EncodedPart};
 use crate::{Inode, Result, Volume};
-use block::{Blocks, Record, RecordKind};
+use block::{Blocks, Name, Record, RecordKind};
 use std::sync::atomic::Ordering;
 
 /// The end of a volume's journal.
@@ -23,6 +23,15 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn behind(sequence: u64) -> Self {
         Self { sequence, bytes: 0, unwritten: Vec::new() }
+    }
+
+    /// Shows the blocks that changes refer to which it does not have yet.
+    pub(crate) fn visit_blocks(&self, visit: &mut dyn FnMut(Name)) {
+        for (_, change) in &self.unwritten {
+            if let Change::Extent { extent: Some(extent), .. } = change {
+                extent.source.stored_name().into_iter().for_each(&mut *visit);
+            }
+        }
     }
 
     /// Whether the journal has everything that was cut.

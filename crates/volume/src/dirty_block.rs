@@ -97,6 +97,12 @@ impl DirtyBlock {
         content_name(&content)
     }
 
+    /// The name of the block that it is in the store, if it is one. Waits while it is being put.
+    pub(crate) fn stored_name(&self) -> Option<Name> {
+        let _storing = self.storing.lock();
+        content_name(&self.content.lock())
+    }
+
     /// Makes it a block of the store.
     pub(crate) fn store(&self, blocks: &dyn Blocks) -> Result<Name> {
         let _storing = self.storing.lock();

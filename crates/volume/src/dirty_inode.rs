@@ -6,6 +6,7 @@
 use crate::change::{Change, Dentry};
 use crate::extent::Extent;
 use crate::{Attributes, Inode};
+use block::Name;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,6 +131,12 @@ impl DirtyInode {
 
     fn payload_changed(&mut self, before: Option<Option<Bytes>>, bytes: u64) {
         self.payload_bytes = self.payload_bytes + bytes - before.map_or(0, |before| length(&before));
+    }
+
+    /// Shows the blocks that its extents are in.
+    pub(crate) fn visit_blocks(&self, visit: &mut dyn FnMut(Name)) {
+        let extents = self.extents.values().flatten();
+        extents.filter_map(|extent| extent.source.stored_name()).for_each(visit);
     }
 
     /// What it takes in memory, about; 0 if nothing has changed.

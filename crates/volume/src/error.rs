@@ -60,6 +60,11 @@ impl From<block::Error> for Error {
 }
 
 impl Error {
+    /// Whether a block is not there.
+    pub(crate) fn is_missing_block(&self) -> bool {
+        matches!(self, Self::Tree(tree::Error::Block(block::Error::Missing { .. })))
+    }
+
     /// Whether something on the disk is not what was written, or is not there.
     pub(crate) fn is_damage(&self) -> bool {
         use block::Error::{Corrupt, Disk, Missing};

@@ -24,6 +24,16 @@ pub(crate) enum Source {
     Dirty(Arc<DirtyBlock>),
 }
 
+impl Source {
+    /// The block of the store that the bytes are in, if they are in one.
+    pub(crate) fn stored_name(&self) -> Option<Name> {
+        match self {
+            Self::Stored(name) => Some(*name),
+            Self::Dirty(dirty) => dirty.stored_name(),
+        }
+    }
+}
+
 impl Extent {
     /// The part of the extent that begins `skip` bytes behind its start and has `length` bytes.
     pub(crate) fn part(&self, skip: u32, length: u32) -> Self {

@@ -57,6 +57,14 @@ impl Layers {
         self.base.store(Arc::new(Base { frozen: None, tree }));
     }
 
+    /// Shows the blocks that changes above the tree refer to. The gate is closed.
+    pub(crate) fn visit_blocks(&self, visit: &mut dyn FnMut(Name)) {
+        self.overlay.visit_blocks(visit);
+        if let Some(frozen) = &self.base.load().frozen {
+            frozen.visit_blocks(visit);
+        }
+    }
+
     /// One record: the topmost layer that decides about it does.
     fn find<T>(
         &self,

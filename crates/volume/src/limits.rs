@@ -33,6 +33,22 @@ pub(crate) const XATTR_INLINE_BYTES_MAX: usize = 4 << 10;
 /// its chunk. It is also the largest data block.
 pub(crate) const CHUNK_BYTES: u64 = 128 << 10;
 
+/// Log that was written, and content that went, since the last collection, before the next one begins: at least so many bytes,
+pub(crate) const GARBAGE_BYTES_MIN: u64 = 256 << 20;
+
+/// and at least one part in so many of what is alive; where space is short the first alone decides, and a quarter of it is enough.
+pub(crate) const GARBAGE_LIVE_PARTS: u64 = 8;
+
+/// Space is short when less than one part in so many of the disk is free.
+pub(crate) const FREE_PARTS_SHORT: u64 = 10;
+
+/// After a piece of work, a collection rests this many times as long as that took: it takes a quarter of a slow disk's time at
+/// most, and the slower the disk answers, the longer it rests. Where space is short, and when somebody waits, it does not.
+pub(crate) const GARBAGE_REST: u32 = 3;
+
+/// After a collection failed, the next one waits at least so long, unless somebody orders one.
+pub(crate) const GARBAGE_RETRY_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Inode numbers lie below this, so that 16 bits are left to tell the inodes of browsed snapshots from live ones.
 pub const INODE_NUMBER_MAX: u64 = 1 << 48;
 

@@ -37,6 +37,7 @@ fn maintain_all(shared: &Shared, volumes: &Volumes) -> Afterwards {
             tracing::error!(volume = %volume.id(), %error, "a checkpoint failed; it will be tried again");
         }
     }
+    shared.collector.consider(shared, &open);
     if open.iter().all(|volume| volume.is_quiet()) { Afterwards::Quiet } else { Afterwards::Busy }
 }
 

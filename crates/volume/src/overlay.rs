@@ -8,6 +8,7 @@ use crate::Inode;
 use crate::change::Change;
 use crate::dirty_inode::DirtyInode;
 use crate::limits::OVERLAY_SHARDS;
+use block::Name;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -90,6 +91,13 @@ impl Overlay {
         self.memory_bytes() == 0
     }
 
+    /// Shows the blocks that changes refer to. The gate is closed.
+    pub(crate) fn visit_blocks(&self, visit: &mut dyn FnMut(Name)) {
+        for shard in &self.shards {
+            shard.lock().inodes.values().for_each(|dirty| dirty.visit_blocks(visit));
+        }
+    }
+
     /// Takes what changed since the last commit. Nothing may change the overlay meanwhile: the gate is closed.
     pub(crate) fn take_pending(&self) -> Vec<(Inode, Change)> {
         let mut changes = Vec::new();
@@ -121,6 +129,11 @@ impl FrozenOverlay {
     /// What has changed of an inode.
     pub(crate) fn get(&self, inode: Inode) -> Option<&DirtyInode> {
         self.shards[shard_of(inode)].get(&inode)
+    }
+
+    /// Shows the blocks that changes refer to.
+    pub(crate) fn visit_blocks(&self, visit: &mut dyn FnMut(Name)) {
+        self.shards.iter().flat_map(|shard| shard.values()).for_each(|dirty| dirty.visit_blocks(visit));
     }
 
     /// All changed inodes, in the order of their numbers.

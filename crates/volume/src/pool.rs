@@ -4,29 +4,33 @@ mod replicas;
 
 use crate::catalog::{self, Catalog, Role, VolumeId, VolumeIdentity, VolumeInfo};
 use crate::change::Change;
+use crate::collector::{self, Collector, GarbageStatus};
 use crate::data_cache::DataCache;
 use crate::environment::{Environment, SystemEnvironment};
 use crate::flush::Flusher;
 use crate::journal::Counters;
 use crate::limits::NODE_CACHE_BYTES;
+use crate::live::Living;
 use crate::maintenance;
 use crate::root::Root;
 use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Volume, recovery};
-use block::{Blocks, Name, Position, RecordKind, Store};
+use block::{Blocks, Collection, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tree::{Nodes, Tree};
 
 /// The volumes of a store, opened.
 pub struct Pool {
     shared: Arc<Shared>,
-    catalog: Mutex<Catalog>,
+    catalog: Arc<Mutex<Catalog>>,
     volumes: Arc<Volumes>,
     maintenance: Option<JoinHandle<()>>,
+    collecting: Option<JoinHandle<()>>,
 }
 
 /// How a pool is opened.
@@ -126,14 +130,17 @@ impl Pool {
             flusher,
             environment: options.environment,
             wake: Wake::default(),
+            collector: Collector::default(),
             store: store.clone(),
         });
         let found = Catalog::open(store.clone(), nodes.clone())?;
         let catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
         let volumes = Arc::new(RwLock::new(recovery::recover(&shared, &catalog.volumes()?)?));
-        let mut pool = Self { shared, catalog: Mutex::new(catalog), volumes, maintenance: None };
+        let mut pool =
+            Self { shared, catalog: Arc::new(Mutex::new(catalog)), volumes, maintenance: None, collecting: None };
         if options.background {
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
+            pool.collecting = Some(collector::start(pool.shared.clone(), pool.living())?);
         }
         Ok(pool)
     }
@@ -249,7 +256,10 @@ impl Pool {
             return Err(PoolError::FirstVolume { name: name.into() });
         }
         catalog.remove(info.id, self.shared.environment.now())?;
-        self.volumes.write().remove(&info.id);
+        let volume = self.volumes.write().remove(&info.id);
+        drop(catalog);
+        self.shared.collector.freed(volume.map_or(0, |volume| volume.counts.get().allocated_bytes));
+        self.shared.wake.wake();
         Ok(())
     }
 
@@ -268,6 +278,33 @@ impl Pool {
             volume.checkpoint()?;
         }
         Ok(self.shared.store.flush_index()?)
+    }
+
+    /// Begins a collection of what nothing leads to any more; `None` if one is under way or held off. It does nothing by itself: a
+    /// pool with threads of its own collects by itself, see [`Pool::collect`].
+    pub fn begin_collection(&self, thrift: Thrift) -> Result<Option<Collection<'_>>, PoolError> {
+        self.checkpoint()?;
+        Ok(self.shared.store.begin_collection(&self.living(), thrift)?)
+    }
+
+    /// Has garbage collected now, by the pool's own thread. Returns the number that [`GarbageStatus::finished`] has when that is
+    /// done.
+    pub fn collect(&self) -> u64 {
+        self.shared.collector.order()
+    }
+
+    /// Waits until so many collections have ended, but no longer than `limit`; whether they have.
+    pub fn wait_for_collections(&self, finished: u64, limit: Duration) -> bool {
+        self.shared.collector.wait_for(finished, limit)
+    }
+
+    /// How collecting garbage goes.
+    pub fn garbage(&self) -> GarbageStatus {
+        self.shared.collector.status(&self.shared.store)
+    }
+
+    fn living(&self) -> Living {
+        Living { shared: self.shared.clone(), catalog: self.catalog.clone(), volumes: self.volumes.clone() }
     }
 
     /// File data in memory that no block holds yet, in bytes.
@@ -315,10 +352,11 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.wake.close();
-        if let Some(thread) = self.maintenance.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the maintenance thread panicked");
+        self.shared.collector.close();
+        for (name, thread) in [("maintenance", self.maintenance.take()), ("garbage", self.collecting.take())] {
+            if thread.is_some_and(|thread| thread.join().is_err()) {
+                tracing::error!(name, "a thread of the pool panicked");
+            }
         }
     }
 }

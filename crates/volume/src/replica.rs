@@ -146,7 +146,7 @@ impl Volume {
     /// Begins a transfer to this replica; `None` while another one is under way.
     pub fn begin_receiving(self: &Arc<Self>) -> Option<Receiving> {
         let is_free = !self.is_receiving.swap(true, Ordering::SeqCst);
-        is_free.then(|| Receiving(self.clone()))
+        is_free.then(|| Receiving { volume: self.clone(), _hold: self.shared.store.hold() })
     }
 
     /// Puts a state in force whose blocks are all here, and keeps what of `offered` the volume's own retention wants: those that
@@ -182,24 +182,28 @@ impl Volume {
 }
 
 /// A transfer to a replica that is under way.
-pub struct Receiving(Arc<Volume>);
+pub struct Receiving {
+    volume: Arc<Volume>,
+    /// What was received and is not referred to yet is known to the transfer alone.
+    _hold: block::Hold,
+}
 
 impl Receiving {
     /// The replica.
     pub fn volume(&self) -> &Arc<Volume> {
-        &self.0
+        &self.volume
     }
 }
 
 impl Drop for Receiving {
     fn drop(&mut self) {
-        self.0.is_receiving.store(false, Ordering::SeqCst);
+        self.volume.is_receiving.store(false, Ordering::SeqCst);
     }
 }
 
 /// The root record of a new replica.
-pub(crate) fn first_root(state: &State) -> Root {
-    state.before_anything().root(0, Position::START)
+pub(crate) fn first_root(state: &State, replay_from: Position) -> Root {
+    state.before_anything().root(0, replay_from)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::Volume;
 use crate::catalog::VolumeId;
+use crate::collector::Collector;
 use crate::data_cache::DataCache;
 use crate::dirty_block::Budget;
 use crate::environment::Environment;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) flusher: Option<Flusher>,
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) wake: Wake,
+    pub(crate) collector: Collector,
 }
 
 impl Shared {

@@ -52,11 +52,13 @@ pub(crate) struct Counts {
     next_inode: AtomicU64,
     inodes: AtomicU64,
     allocated_bytes: AtomicU64,
+    /// Bytes of content that went, since the volume was opened.
+    freed_bytes: AtomicU64,
 }
 
 impl Counts {
     fn new(counters: Counters) -> Self {
-        let counts = Self { next_inode: 0.into(), inodes: 0.into(), allocated_bytes: 0.into() };
+        let counts = Self { next_inode: 0.into(), inodes: 0.into(), allocated_bytes: 0.into(), freed_bytes: 0.into() };
         counts.set(counters);
         counts
     }
@@ -90,6 +92,12 @@ impl Counts {
 
     pub(crate) fn allocation_changed(&self, before: u64, after: u64) {
         self.allocated_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        self.freed_bytes.fetch_add(before.saturating_sub(after), Ordering::Relaxed);
+    }
+
+    /// Bytes of content that went, since the volume was opened.
+    pub(crate) fn freed_bytes(&self) -> u64 {
+        self.freed_bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Verified {
 impl Store {
     /// Bytes that [`Store::verify`] reads from a position to the end of the log.
     pub fn bytes_to_verify(&self, from: Position) -> u64 {
-        let numbers = self.segments.numbers_from(from.segment());
+        let numbers = self.segments.written_from(from.segment());
         let bytes = |number: u32| {
             let first = SegmentHeader::first_frame(number);
             let begin = if number == from.segment() { from.max(first) } else { first };
@@ -63,25 +63,30 @@ impl Store {
     /// Reads frames from a position on, about `bytes_max` of them, and compares each with its checksums, a block also with its
     /// name. Shows what does not match, and goes on behind it.
     pub fn verify(&self, from: Position, bytes_max: u64, found: &mut dyn FnMut(Damage)) -> Result<Verified> {
-        let Some(number) = self.segments.numbers_from(from.segment()).first().copied() else {
+        let Some(number) = self.segments.written_from(from.segment()).first().copied() else {
             return Ok(Verified { next: None, bytes: 0 });
         };
         let first = SegmentHeader::first_frame(number);
         let begin = if number == from.segment() { from.max(first) } else { first };
         let end = self.segment_end(number);
+        let mut damages = Vec::new();
         let reached = match self.segments.open(number) {
-            Ok(file) => self.verify_segment(&file, begin, end, bytes_max, found),
+            Ok(file) => self.verify_segment(&file, begin, end, bytes_max, &mut |damage| damages.push(damage)),
             Err(error) => {
                 let bytes = end.saturating_sub(begin.offset());
-                found(unknown(begin, bytes, error.to_string()));
+                damages.push(unknown(begin, bytes, error.to_string()));
                 end
             }
         };
+        // A segment that was retired meanwhile is no part of the log.
+        if self.segments.written_from(number).first() == Some(&number) {
+            damages.into_iter().for_each(found);
+        }
         let bytes = reached.saturating_sub(begin.offset()) as u64;
         if reached < end {
             return Ok(Verified { next: Some(Position::new(number, reached)), bytes });
         }
-        let next = self.segments.numbers_from(number + 1).first().copied();
+        let next = self.segments.written_from(number + 1).first().copied();
         Ok(Verified { next: next.map(SegmentHeader::first_frame), bytes })
     }
 

@@ -33,7 +33,7 @@ fn a_store_whose_content_is_replaced_again_and_again_does_not_grow() {
         let progress = store.collection_progress();
         assert_eq!(progress.stage, CollectionStage::Done);
         copied += progress.copied_bytes;
-        most = most.max(store.segment_bytes().unwrap());
+        most = most.max(store.usage().unwrap().stored_bytes);
     }
     let alive = BLOCKS as u64 * 1000;
     println!(
@@ -59,7 +59,7 @@ fn what_nothing_refers_to_goes_whole_and_without_being_copied() {
     crate::collect(&store, &Port { world: &world, forget: None }).unwrap();
     let progress = store.collection_progress();
     assert_eq!((progress.copied_bytes, progress.dead_blocks), (0, 500));
-    assert!(store.segment_bytes().unwrap() < 3 * crate::SEGMENT_BYTES);
+    assert!(store.usage().unwrap().stored_bytes < 3 * crate::SEGMENT_BYTES);
     assert_eq!(store.statistics().blocks, 0);
     assert_eq!(store.streams(), [1], "the other stream is not in use");
     assert!(store.position() > Position::START);

@@ -1,5 +1,6 @@
 //! What a user may say to `pantala`. Help, completions and man pages are made from this. A file per group of commands.
 
+mod gc;
 mod node;
 mod pages;
 mod store;
@@ -8,6 +9,7 @@ mod volume;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+pub(crate) use gc::Gc;
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};
 pub(crate) use store::{Reindex, Store, StoreCommand};
@@ -34,6 +36,7 @@ pub(crate) enum Command {
     Sync(Sync),
     Status(Status),
     Volume(Volume),
+    Gc(Gc),
     Store(Store),
     Completions(Completions),
     Man(Man),

@@ -2,6 +2,7 @@
 
 mod completions;
 mod down;
+mod gc;
 mod man;
 mod reindex;
 mod status;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Sync(arguments) => sync::run(arguments)?,
         Command::Status(arguments) => return status::run(arguments),
         Command::Volume(arguments) => volume::run(arguments.command)?,
+        Command::Gc(arguments) => gc::run(arguments)?,
         Command::Store(arguments) => match arguments.command {
             StoreCommand::Reindex(arguments) => reindex::run(arguments)?,
         },

@@ -70,9 +70,10 @@ fn volume(volume: &VolumeStatus) -> Vec<String> {
 fn space(space: &SpaceStatus) -> String {
     let ratio = space.ratio.map_or(String::new(), |ratio| format!(" ({ratio:.2} : 1)"));
     format!(
-        "{} logical, {} stored{ratio}, {} of {} free",
+        "{} logical, {} stored{ratio}, {} of it dead, {} of {} free",
         output::bytes(space.logical_bytes),
         output::bytes(space.stored_bytes),
+        output::bytes(space.dead_bytes),
         output::bytes(space.free_bytes),
         output::bytes(space.total_bytes),
     )

@@ -1,13 +1,13 @@
 //! What a command asks of a node, and what the node answers.
 
 use super::limits::{STATUS_TIME_MAX, WORK_TIME_MAX};
-use crate::status::Status;
+use crate::status::{GarbageStatus, Status};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Goes up whenever a request or a response changes its meaning.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What a command asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,6 +16,12 @@ pub(crate) enum Request {
     /// Mount the volumes that are not.
     Mount,
     Sync,
+    /// Collect garbage now.
+    CollectGarbage,
+    /// How collecting garbage goes, once so many collections have ended or a moment has passed.
+    Garbage {
+        finished: u64,
+    },
     Down {
         force: bool,
     },
@@ -40,6 +46,7 @@ pub(crate) enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Response {
     Status(Box<Status>),
+    Garbage(Box<GarbageStatus>),
     /// Done; what to tell the user.
     Done(Vec<String>),
     /// Nothing was done, or not all; why, in a line.

@@ -15,6 +15,7 @@ pub(crate) mod announcement;
 pub(crate) mod daemon;
 mod events;
 mod foreground;
+mod garbage;
 mod holders;
 mod inner_mounts;
 mod log;

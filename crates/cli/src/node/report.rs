@@ -92,10 +92,16 @@ impl Node {
             block::Space::default()
         });
         let logical_bytes = volumes.iter().map(|volume| volume.logical_bytes).sum();
-        let stored_bytes = self.pool.store().statistics().log_bytes;
+        let usage = self.pool.store().usage().unwrap_or_else(|error| {
+            problems.push(error.to_string());
+            block::Usage::default()
+        });
+        let stored_bytes = usage.stored_bytes;
         SpaceStatus {
             logical_bytes,
             stored_bytes,
+            live_bytes: usage.live_bytes,
+            dead_bytes: usage.dead_bytes,
             free_bytes: disk.free_bytes,
             total_bytes: disk.total_bytes,
             ratio: (stored_bytes > 0).then(|| logical_bytes as f64 / stored_bytes as f64),
@@ -124,7 +130,7 @@ fn health(is_read_only: bool, problems: &[String]) -> Health {
 }
 
 /// How long ago a time was; 0 for one to come, as a clock that was set back shows it.
-fn age_seconds(time: Timestamp) -> u64 {
+pub(super) fn age_seconds(time: Timestamp) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     now.as_secs().saturating_sub(u64::try_from(time.seconds).unwrap_or(0))
 }

@@ -85,6 +85,8 @@ impl Node {
         let done = match request {
             Request::Status => return (Response::Status(Box::new(self.status())), false),
             Request::Mount => self.mount_missing().map(|()| Vec::new()),
+            Request::CollectGarbage => return (Response::Garbage(Box::new(self.collect_garbage())), false),
+            Request::Garbage { finished } => return (Response::Garbage(Box::new(self.garbage(finished))), false),
             Request::Sync => self.sync(),
             Request::Down { force: false } => self.take_down().map(|()| vec!["the pool is down".to_owned()]),
             Request::Down { force: true } => self.take_down_by_force().map(|()| vec!["the pool is down".to_owned()]),

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod busy;
+mod gc;
 mod killed;
 mod ordinary_user;
 mod outcome;

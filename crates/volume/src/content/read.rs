@@ -14,7 +14,17 @@ enum Content {
 
 impl Volume {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
+    ///
+    /// What is read is chosen under a lock, and read without: if it is written over or removed meanwhile, a block of it may have
+    /// been collected. Then the content is chosen anew.
     pub fn read(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        match self.read_chosen(inode, offset, buffer) {
+            Err(error) if error.is_missing_block() => self.read_chosen(inode, offset, buffer),
+            result => result,
+        }
+    }
+
+    fn read_chosen(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let found = {
             let _lock = self.locks.read(inode);
             self.find_content(inode, offset, buffer.len())?

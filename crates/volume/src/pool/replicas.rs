@@ -29,7 +29,7 @@ impl Pool {
         settings.set(crate::kept::RETENTION_SETTING, RETENTION)?;
         let id = catalog.next_volume()?;
         let info = VolumeInfo { id, identity, name: name.into(), created: now, role: Role::Replica, settings };
-        let root = first_root(state);
+        let root = first_root(state, self.shared.store.position());
         self.shared.store.append(&root.record(info.id.0))?;
         let volume = Volume::at(info.id, &root, info.settings.clone(), self.shared.clone());
         volume.set_role(Role::Replica);

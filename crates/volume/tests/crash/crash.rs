@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) points: AtomicU64,
     /// Of which it went once more during the recovery.
     pub(crate) in_recovery: AtomicU64,
+    /// Segments that garbage collections retired.
+    pub(crate) retired: AtomicU64,
 }
 
 /// What is left of a disk at a loss of power.

@@ -5,7 +5,7 @@ use crate::kept::KeptModel;
 use crate::number;
 use crate::place::{Clock, OWNER, open_pool_with};
 use crate::workload::Workload;
-use block::MemoryIndex;
+use block::{Index, MemoryIndex, Thrift};
 use sim::{Random, SimDisk};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -51,6 +51,8 @@ fn a_crash_at_any_operation_of_the_disk_leaves_a_prefix_with_everything_synced()
     std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
     let seeds = next_seed.load(Ordering::Relaxed) - first_seed;
     println!("{seeds} workloads from seed {first_seed}: {tally:?}");
+    let retired = tally.retired.load(Ordering::Relaxed);
+    assert!(retired > seeds / 2, "{retired} segments were retired in {seeds} workloads");
 }
 
 /// Says which seed it was when a check panics.
@@ -139,6 +141,9 @@ impl Run {
             let synced = self.make_durable(&pool, number).map_err(|error| error.to_string())?;
             self.crash_at_images(&index, &known, tally)?;
             self.volumes.iter_mut().zip(synced).filter(|(_, synced)| *synced).for_each(|(volume, _)| volume.synced());
+            if self.random.below(10) == 0 {
+                self.collect_beside(&pool, tally)?;
+            }
             if self.random.below(30) == 0 {
                 pool = self.change_volumes_or_restart(pool, tally)?;
             }
@@ -184,6 +189,33 @@ impl Run {
             6 => pool.checkpoint().map(|()| all),
             7 => Ok(pool.store().flush_index().map(|()| none)?),
             _ => Ok(none),
+        }
+    }
+
+    /// Collects garbage, with operations between the steps; now and then it gives up.
+    fn collect_beside(&mut self, pool: &Pool, tally: &Tally) -> Result<(), String> {
+        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let (index, known) = (self.index.snapshot(), self.known());
+        let collection = pool.begin_collection(Thrift::SpaceIsShort).map_err(|error| failed(&error))?;
+        self.crash_at_images(&index, &known, tally)?;
+        self.volumes.iter_mut().for_each(Worked::synced);
+        let mut collection = collection.expect("none is under way");
+        loop {
+            let (index, before) = (self.index.snapshot(), self.index.state().expect("a state"));
+            let goes_on = collection.step().map_err(|error| failed(&error))?;
+            // A step may retire a segment right after it changed the index: the index before it belongs to no moment after that.
+            let is_as_before = before == self.index.state().expect("a state");
+            let index = if is_as_before { index } else { MemoryIndex::default() };
+            self.crash_at_images(&index, &self.known(), tally)?;
+            if !goes_on || self.random.below(60) == 0 {
+                tally.retired.fetch_add(pool.store().collection_progress().retired, Ordering::Relaxed);
+                return Ok(());
+            }
+            if self.random.percent(30) {
+                let (index, number) = (self.index.snapshot(), self.random.below(self.volumes.len() as u64) as usize);
+                self.volumes[number].step(pool).map_err(|error| failed(&error))?;
+                self.crash_at_images(&index, &self.known(), tally)?;
+            }
         }
     }
 

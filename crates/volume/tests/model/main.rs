@@ -9,9 +9,9 @@ mod model;
 mod place;
 mod workload;
 
-use block::{MemoryIndex, Store};
+use block::{MemoryIndex, Store, Thrift};
 use kept::KeptModel;
-use place::{OWNER, main_volume, open_pool, open_pool_at, pool_options, store_options};
+use place::{Clock, OWNER, main_volume, open_pool, open_pool_at, pool_options, store_options};
 use sim::SimDisk;
 use std::sync::Arc;
 use volume::{Inode, NewInode, Pool, PoolOptions, Timestamp};
@@ -29,6 +29,7 @@ const RETENTIONS: [&str; 4] = ["none", "forever:all", "100s:all,1000s:100s", "50
 
 #[test]
 fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
+    let mut retired = 0;
     for seed in 0..seeds("MODEL_SEEDS", 12) {
         println!("seed {seed}");
         let (disk, clock) = (SimDisk::new(), Arc::default());
@@ -56,6 +57,7 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
                 }
                 3..=6 => kept = kept.step(&mut workload.random, &volume, &workload.model.dump()),
                 7 => set_retention(&pool, RETENTIONS[workload.random.below(4) as usize]),
+                8 | 9 => retired += collect_beside(&pool, &mut workload, &mut kept, &clock),
                 _ => {}
             }
             if step % 50 == 49 {
@@ -66,6 +68,29 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
         let counted = volume.space().unwrap().inodes;
         assert_eq!(counted, workload.model.nodes.len() as u64, "seed {seed}: inodes are miscounted");
     }
+    println!("{retired} segments were retired");
+    assert!(retired > 100, "{retired}");
+}
+
+/// Collects garbage, with operations between the steps; now and then it gives up. Returns how many segments went.
+fn collect_beside(pool: &Pool, workload: &mut Workload, kept: &mut KeptModel, clock: &Clock) -> u64 {
+    let volume = main_volume(pool);
+    let thrift = if workload.random.percent(50) { Thrift::Usual } else { Thrift::SpaceIsShort };
+    let mut collection = pool.begin_collection(thrift).unwrap().expect("none is under way");
+    while collection.step().unwrap() && workload.random.below(100) > 0 {
+        if workload.random.percent(30) {
+            workload.step(&volume).unwrap();
+            kept.saw(clock.seconds(), workload.model.dump());
+        }
+        match workload.random.below(40) {
+            0 => volume.checkpoint().unwrap(),
+            1 => volume.sync().unwrap(),
+            2 => *kept = kept.step(&mut workload.random, &volume, &workload.model.dump()),
+            _ => {}
+        }
+    }
+    drop(collection);
+    pool.store().collection_progress().retired
 }
 
 /// Several threads work in directories of their own, and now and then sync, while the pool's threads store and checkpoint.
@@ -84,6 +109,7 @@ fn threads_beside_each_other_and_beside_checkpoints_each_see_their_own_model() {
             for _ in 0..400 {
                 workload.step(&volume).unwrap();
                 match workload.random.below(20) {
+                    2 => drop(pool.collect()),
                     0 => volume.sync().unwrap(),
                     1 => volume.checkpoint().unwrap(),
                     _ => {}
@@ -97,6 +123,8 @@ fn threads_beside_each_other_and_beside_checkpoints_each_see_their_own_model() {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         pool.sync().unwrap();
+        assert!(pool.garbage().finished > 0, "garbage was collected beside");
+        assert_eq!(pool.garbage().last.and_then(|last| last.error), None);
         drop((volume, pool));
         let pool = open_pool(&disk.crash(seed), false).unwrap();
         for (top, model) in models {

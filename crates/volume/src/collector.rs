@@ -1,0 +1,193 @@
+//! The thread that collects garbage, and when it does.
+//!
+//! It sleeps until enough was written or freed since the last collection, or until somebody orders one. It works in short steps
+//! and rests between them, unless space is short or somebody waits.
+
+use crate::limits::{FREE_PARTS_SHORT, GARBAGE_BYTES_MIN, GARBAGE_LIVE_PARTS, GARBAGE_REST, GARBAGE_RETRY_INTERVAL};
+use crate::live::Living;
+use crate::shared::Shared;
+use crate::{Result, Timestamp, Volume};
+use block::{CollectionProgress, Store, Thrift};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// When garbage is collected, and what came of it.
+#[derive(Default)]
+pub(crate) struct Collector {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    is_closing: bool,
+    /// Whether there is enough to collect.
+    is_due: bool,
+    /// Collections that were ordered and that have ended, counted together with those nobody ordered.
+    ordered: u64,
+    finished: u64,
+    last: Option<FinishedCollection>,
+    /// Content of volumes that were deleted, in bytes.
+    freed_bytes: u64,
+    /// What was written and freed when the last collection began, in bytes.
+    written_and_freed: u64,
+    failed_at: Option<Instant>,
+}
+
+/// A collection that has ended.
+#[derive(Clone, Debug)]
+pub struct FinishedCollection {
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What it did.
+    pub progress: CollectionProgress,
+    /// Why it ended early, if it did.
+    pub error: Option<String>,
+}
+
+/// How collecting garbage goes.
+#[derive(Clone, Debug)]
+pub struct GarbageStatus {
+    /// The collection that is under way, or the last one since the store was opened.
+    pub progress: CollectionProgress,
+    /// Whether a transfer to a replica keeps collections from beginning.
+    pub is_held: bool,
+    /// Collections that have ended since the pool was opened.
+    pub finished: u64,
+    /// The last of them.
+    pub last: Option<FinishedCollection>,
+}
+
+/// Starts the thread.
+pub(crate) fn start(shared: Arc<Shared>, living: Living) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name("garbage".into()).spawn(move || {
+        while shared.collector.wait() {
+            shared.collector.run(&shared, &living);
+        }
+    })
+}
+
+impl Collector {
+    /// Has garbage collected; returns how many collections will have ended when that is done.
+    pub(crate) fn order(&self) -> u64 {
+        let mut state = self.state.lock();
+        // One that is under way may have passed what is garbage since.
+        state.ordered = state.finished + 1 + state.is_running() as u64;
+        self.changed.notify_all();
+        state.ordered
+    }
+
+    /// Waits until so many collections have ended, but no longer than `limit`; whether they have.
+    pub(crate) fn wait_for(&self, finished: u64, limit: Duration) -> bool {
+        let mut state = self.state.lock();
+        let is_waiting = |state: &mut State| state.finished < finished && !state.is_closing;
+        self.changed.wait_while_for(&mut state, is_waiting, limit);
+        state.finished >= finished
+    }
+
+    /// A volume went, with so many bytes of content.
+    pub(crate) fn freed(&self, bytes: u64) {
+        self.state.lock().freed_bytes += bytes;
+    }
+
+    /// Begins a collection if enough was written or freed since the last.
+    pub(crate) fn consider(&self, shared: &Shared, volumes: &[Arc<Volume>]) {
+        let freed: u64 = volumes.iter().map(|volume| volume.counts.freed_bytes()).sum();
+        let statistics = shared.store.statistics();
+        let enough = match is_short(&shared.store) {
+            true => GARBAGE_BYTES_MIN / 4,
+            false => GARBAGE_BYTES_MIN.max(statistics.stored_bytes / GARBAGE_LIVE_PARTS),
+        };
+        let mut state = self.state.lock();
+        let written_and_freed = statistics.log_bytes + freed + state.freed_bytes;
+        let has_rested = state.failed_at.is_none_or(|failed| failed.elapsed() >= GARBAGE_RETRY_INTERVAL);
+        if has_rested && written_and_freed.saturating_sub(state.written_and_freed) >= enough {
+            state.written_and_freed = written_and_freed;
+            state.is_due = true;
+            self.changed.notify_all();
+        }
+    }
+
+    /// How it goes.
+    pub(crate) fn status(&self, store: &Store) -> GarbageStatus {
+        let state = self.state.lock();
+        let (finished, last) = (state.finished, state.last.clone());
+        GarbageStatus { progress: store.collection_progress(), is_held: store.is_held(), finished, last }
+    }
+
+    /// Ends the thread.
+    pub(crate) fn close(&self) {
+        self.state.lock().is_closing = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for something to do; false when the thread is to end.
+    fn wait(&self) -> bool {
+        let mut state = self.state.lock();
+        while !state.is_closing && !state.is_running() {
+            self.changed.wait(&mut state);
+        }
+        !state.is_closing
+    }
+
+    fn run(&self, shared: &Shared, living: &Living) {
+        let started = Instant::now();
+        let error = self.collect(shared, living).err();
+        if let Some(error) = &error {
+            tracing::error!(%error, "a garbage collection ended early");
+        }
+        let mut state = self.state.lock();
+        state.is_due = false;
+        state.finished += 1;
+        state.failed_at = error.is_some().then(Instant::now);
+        state.last = Some(FinishedCollection {
+            ended: shared.environment.now(),
+            took: started.elapsed(),
+            progress: shared.store.collection_progress(),
+            error: error.map(|error| error.to_string()),
+        });
+        self.changed.notify_all();
+    }
+
+    fn collect(&self, shared: &Shared, living: &Living) -> Result<()> {
+        for volume in living.open_volumes() {
+            volume.checkpoint()?;
+        }
+        let thrift = if is_short(&shared.store) { Thrift::SpaceIsShort } else { Thrift::Usual };
+        let Some(mut collection) = shared.store.begin_collection(living, thrift)? else { return Ok(()) };
+        loop {
+            let began = Instant::now();
+            if !collection.step()? || !self.rest(began.elapsed() * GARBAGE_REST, thrift) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Rests between two steps; false when the thread is to end.
+    fn rest(&self, duration: Duration, thrift: Thrift) -> bool {
+        let mut state = self.state.lock();
+        let until = Instant::now() + duration;
+        while thrift == Thrift::Usual && !state.is_closing && state.ordered <= state.finished {
+            if self.changed.wait_until(&mut state, until).timed_out() {
+                break;
+            }
+        }
+        !state.is_closing
+    }
+}
+
+impl State {
+    /// Whether a collection is under way, or is about to be.
+    fn is_running(&self) -> bool {
+        self.is_due || self.ordered > self.finished
+    }
+}
+
+/// Whether little of the disk is free. Where that cannot be told, it is taken for no.
+fn is_short(store: &Store) -> bool {
+    store.space().is_ok_and(|space| space.free_bytes < space.total_bytes / FREE_PARTS_SHORT)
+}
