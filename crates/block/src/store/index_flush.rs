@@ -76,9 +76,18 @@ impl Store {
         }
     }
 
+    /// Bytes of log that are not in the index: what the next start reads.
+    pub fn unindexed_bytes(&self) -> u64 {
+        self.unindexed_bytes_below(self.log.head())
+    }
+
+    fn unindexed_bytes_below(&self, head: Mark) -> u64 {
+        head.log_bytes.saturating_sub(self.indexed.totals().log_bytes)
+    }
+
     /// How far the index is behind, as a part of what is allowed.
     fn lag(&self, head: Mark) -> f64 {
-        let bytes = head.log_bytes.saturating_sub(self.indexed.totals().log_bytes) as f64 / UNINDEXED_BYTES_MAX as f64;
+        let bytes = self.unindexed_bytes_below(head) as f64 / UNINDEXED_BYTES_MAX as f64;
         bytes.max(self.recent.count() as f64 / UNINDEXED_ENTRIES_MAX as f64)
     }
 

@@ -1,6 +1,7 @@
 //! What a user may say to `pantala`. Help, completions and man pages are made from this. A file per group of commands.
 
 mod gc;
+mod mirror;
 mod node;
 mod pages;
 mod store;
@@ -10,6 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 pub(crate) use gc::Gc;
+pub(crate) use mirror::{
+    Mirror, MirrorAdd, MirrorCommand, MirrorList, MirrorPromote, MirrorRemove, MirrorServe, MirrorStatus, MirrorSync,
+};
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};
 pub(crate) use store::{Reindex, Store, StoreCommand};
@@ -37,6 +41,7 @@ pub(crate) enum Command {
     Status(Status),
     Volume(Volume),
     Gc(Gc),
+    Mirror(Mirror),
     Store(Store),
     Completions(Completions),
     Man(Man),

@@ -4,6 +4,7 @@ mod completions;
 mod down;
 mod gc;
 mod man;
+mod mirror;
 mod reindex;
 mod status;
 mod status_text;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Status(arguments) => return status::run(arguments),
         Command::Volume(arguments) => volume::run(arguments.command)?,
         Command::Gc(arguments) => gc::run(arguments)?,
+        Command::Mirror(arguments) => mirror::run(arguments.command)?,
         Command::Store(arguments) => match arguments.command {
             StoreCommand::Reindex(arguments) => reindex::run(arguments)?,
         },

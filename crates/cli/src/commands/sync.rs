@@ -16,10 +16,15 @@ pub(super) fn run(arguments: Sync) -> Result<()> {
         Some(path) => store_of(path)?,
         None => defaults::store(arguments.store.store)?,
     };
-    let status = Client::connect_to_running(&store)?.status()?;
-    status.mounts.iter().try_for_each(sync_kernel)?;
+    sync_kernels(&store)?;
     let lines = Client::connect_to_running(&store)?.order(&Request::Sync)?;
     Ok(output::print_lines(&lines)?)
+}
+
+/// Has the kernel hand over what it has cached of a node's mounts; nothing if the node is not up.
+pub(super) fn sync_kernels(store: &Path) -> Result<()> {
+    let Some(node) = Client::connect(store)? else { return Ok(()) };
+    node.status()?.mounts.iter().try_for_each(sync_kernel)
 }
 
 fn sync_kernel(mount: &MountStatus) -> Result<()> {

@@ -70,6 +70,17 @@ impl Client {
         }
     }
 
+    /// Turns the connection into one that speaks the mirror protocol.
+    pub(crate) fn into_mirror(self) -> Result<UnixStream> {
+        let stream = self.stream.try_clone().context("cannot share a socket")?;
+        match self.ask(&Request::Mirror)? {
+            Response::Done(_) => {}
+            _ => bail!("the node does not know mirrors; take it down and up again"),
+        }
+        stream.set_read_timeout(None).context("cannot wait for the node")?;
+        Ok(stream)
+    }
+
     /// How the node is.
     pub(crate) fn status(self) -> Result<Status> {
         match self.ask(&Request::Status)? {

@@ -36,6 +36,12 @@ pub(crate) enum Request {
         name: String,
         new_name: String,
     },
+    /// From here on the connection speaks the mirror protocol.
+    Mirror,
+    /// Make a replica writable.
+    PromoteVolume {
+        name: String,
+    },
     SetVolume {
         name: String,
         settings: Vec<(String, String)>,

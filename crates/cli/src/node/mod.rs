@@ -19,6 +19,7 @@ mod garbage;
 mod holders;
 mod inner_mounts;
 mod log;
+mod mirrors;
 mod mounting;
 pub(crate) mod mountpoint;
 mod mounts;
@@ -35,6 +36,7 @@ mod volumes;
 
 use crate::control::SocketFile;
 use events::Event;
+use mirrors::Mirrors;
 use mounts::Mounts;
 use parking_lot::Mutex;
 use places::Places;
@@ -46,6 +48,7 @@ use std::time::Instant;
 use volume::{Pool, VolumeId};
 
 pub(crate) use foreground::run as run_in_foreground;
+pub(crate) use start::owner;
 
 /// What a node is started with; the paths are absolute.
 pub(crate) struct Options {
@@ -66,6 +69,8 @@ pub(crate) struct Node {
     /// Why a volume is not mounted.
     unmounted: Mutex<BTreeMap<VolumeId, String>>,
     operation: Mutex<()>,
+    /// Syncs with others that are under way.
+    mirrors: Mirrors,
     events: Sender<Event>,
     started: Instant,
 }
@@ -106,6 +111,7 @@ impl Drop for Node {
 
 /// Drops the node, once the requests under way are answered.
 fn end(node: Arc<Node>) {
+    node.mirrors.cut_off();
     stop::wait_for_requests(&node);
     drop(node);
     tracing::info!("ended");

@@ -1,7 +1,7 @@
 //! The node's side of the control socket.
 
-use super::Node;
 use super::events::Event;
+use super::{Node, mirrors};
 use crate::control::{self, Listener, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Request, Response};
 use crate::failure;
 use anyhow::{Context, Result};
@@ -53,7 +53,7 @@ fn serve(node: &Weak<Node>, listener: &Listener) {
     }
 }
 
-fn answer(node: &Node, stream: &UnixStream) -> io::Result<()> {
+fn answer(node: &Arc<Node>, stream: &UnixStream) -> io::Result<()> {
     stream.set_read_timeout(Some(REQUEST_TIME_MAX))?;
     stream.set_write_timeout(Some(REQUEST_TIME_MAX))?;
     if !control::is_allowed(stream)? {
@@ -67,6 +67,9 @@ fn answer(node: &Node, stream: &UnixStream) -> io::Result<()> {
         }
         Err(error) => return Err(error),
     };
+    if matches!(request, Request::Mirror) {
+        return mirrors::start(node, stream);
+    }
     let (response, is_end) = node.answer(request);
     let written = control::write(stream, &response);
     if is_end {
@@ -84,6 +87,8 @@ impl Node {
         let is_down = matches!(request, Request::Down { .. });
         let done = match request {
             Request::Status => return (Response::Status(Box::new(self.status())), false),
+            Request::Mirror => unreachable!("its connection is handed over before"),
+            Request::PromoteVolume { name } => self.promote_volume(&name),
             Request::Mount => self.mount_missing().map(|()| Vec::new()),
             Request::CollectGarbage => return (Response::Garbage(Box::new(self.collect_garbage())), false),
             Request::Garbage { finished } => return (Response::Garbage(Box::new(self.garbage(finished))), false),

@@ -2,6 +2,7 @@
 
 use super::announcement::Announcement;
 use super::events::Event;
+use super::mirrors::Mirrors;
 use super::mountpoint::Mountpoint;
 use super::mounts::Mounts;
 use super::places::Places;
@@ -44,6 +45,7 @@ pub(super) fn start(
         places: Mutex::new(places),
         unmounted: Mutex::new(BTreeMap::new()),
         operation: Mutex::new(()),
+        mirrors: Mirrors::default(),
         events: sender,
         started: Instant::now(),
     });
@@ -82,7 +84,7 @@ fn cannot_open(path: &Path, error: block::Error) -> anyhow::Error {
 }
 
 /// Who owns the top directory of a new volume.
-pub(super) fn owner() -> Creator {
+pub(crate) fn owner() -> Creator {
     Creator { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
 }
 

@@ -6,7 +6,7 @@ use super::{Node, start, stop};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use volume::{VolumeId, VolumeInfo};
+use volume::{Role, VolumeId, VolumeInfo};
 
 impl Node {
     /// Makes a volume and mounts it; returns what to tell the user.
@@ -50,6 +50,13 @@ impl Node {
         self.pool.delete_volume(name).with_context(failed)?;
         self.forget_place(volume.id, place.as_deref())?;
         Ok(vec![format!("{name} is deleted")])
+    }
+
+    /// Makes a replica writable.
+    pub(super) fn promote_volume(&self, name: &str) -> Result<Vec<String>> {
+        let _operation = self.operation.lock();
+        self.pool.set_role(name, Role::Primary).with_context(|| format!("cannot promote {name}"))?;
+        Ok(vec![format!("{name} is writable now")])
     }
 
     /// Gives a volume another name. At its default place its mount moves with the name.

@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// Opens a volume to copy from, by name or identity.
-    pub fn open_source(self, which: &str) -> Result<RemoteSource> {
+    pub fn open_source(&self, which: &str) -> Result<RemoteSource<'_>> {
         self.request(&Message::OpenSource(which.to_owned()))?;
         let Message::Origin { identity, name, state } = self.0.receive()? else { return Err(unexpected()) };
         let kept = self.receive_kept()?;
@@ -42,12 +42,12 @@ impl Client {
 
     /// Opens a replica to copy to.
     pub fn open_replica(
-        self,
+        &self,
         identity: VolumeIdentity,
         name: &str,
         state: &State,
         mode: ReplicaMode,
-    ) -> Result<RemoteReplica> {
+    ) -> Result<RemoteReplica<'_>> {
         self.request(&Message::OpenReplica { identity, name: name.to_owned(), state: *state, mode })?;
         let Message::Replica { name, state } = self.0.receive()? else { return Err(unexpected()) };
         Ok(RemoteReplica { client: self, name, held: state })
@@ -75,12 +75,12 @@ impl Client {
 }
 
 /// A volume of another process that is copied from.
-pub struct RemoteSource {
-    client: Client,
+pub struct RemoteSource<'a> {
+    client: &'a Client,
     origin: Origin,
 }
 
-impl Source for RemoteSource {
+impl Source for RemoteSource<'_> {
     fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
         let linked_bytes_max = linked_bytes_max as u32;
         self.client.request(&Message::Read { linked_bytes_max, names: names.to_vec() })?;
@@ -94,20 +94,20 @@ impl Source for RemoteSource {
     }
 }
 
-impl SourceVolume for RemoteSource {
+impl SourceVolume for RemoteSource<'_> {
     fn origin(&self) -> &Origin {
         &self.origin
     }
 }
 
 /// A replica of another process.
-pub struct RemoteReplica {
-    client: Client,
+pub struct RemoteReplica<'a> {
+    client: &'a Client,
     name: String,
     held: State,
 }
 
-impl Target for RemoteReplica {
+impl Target for RemoteReplica<'_> {
     fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
         let mut lacking = Vec::new();
         for names in names.chunks(NAMES_MAX) {
@@ -126,7 +126,7 @@ impl Target for RemoteReplica {
     }
 }
 
-impl ReplicaVolume for RemoteReplica {
+impl ReplicaVolume for RemoteReplica<'_> {
     fn name(&self) -> &str {
         &self.name
     }

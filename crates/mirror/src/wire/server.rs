@@ -66,6 +66,8 @@ impl Session<'_> {
                 connection.send(&Message::End)
             }
             Message::OpenReplica { identity, name, state, mode } => {
+                // One after another: only one transfer to a replica is under way at a time.
+                self.replica = None;
                 let replica = LocalReplica::open(self.pool, identity, &name, &state, mode)?;
                 let replica = self.replica.insert(replica);
                 connection.send(&Message::Replica { name: replica.name().to_owned(), state: replica.held() })

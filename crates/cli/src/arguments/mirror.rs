@@ -1,0 +1,177 @@
+//! `pantala mirror`.
+
+use super::StoreArgument;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Keep copies of volumes elsewhere: on a drive, in another store, on another machine
+///
+/// A replica may be away for as long as it likes: a sync finds out what it lacks and sends that. The source keeps no list of its
+/// replicas; what `add` writes down is only a name for a place.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  pantala mirror add main /media/drive/pantala --name drive\n  pantala mirror sync drive"
+)]
+pub(crate) struct Mirror {
+    #[command(subcommand)]
+    pub(crate) command: MirrorCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum MirrorCommand {
+    Add(MirrorAdd),
+    List(MirrorList),
+    Sync(MirrorSync),
+    Status(MirrorStatus),
+    Promote(MirrorPromote),
+    Remove(MirrorRemove),
+    Serve(MirrorServe),
+}
+
+/// Give a place for a replica a name, and make an empty replica there
+///
+/// The place is the directory of a store, which is made if it is not there, or ssh://[USER@]HOST[:PORT]/PATH; over there, `pantala`
+/// must be in the PATH.
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror add main /media/drive/pantala --name drive\n  \
+                        pantala mirror add main ssh://backup@attic/srv/pantala\n  \
+                        pantala mirror add main ssh://laptop/var/lib/pantala --pull   # the replica is here")]
+pub(crate) struct MirrorAdd {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// The volume's name at its source
+    pub(crate) volume: String,
+    /// Where the other store is
+    pub(crate) place: String,
+    /// What to call the mirror [default: the last part of the place that says something]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Copy from the place to this store, not the other way round
+    #[arg(long)]
+    pub(crate) pull: bool,
+    /// Take a writable volume for a replica, also if it was written: what it has stays in its history
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// List the mirrors of this store
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror list --json")]
+pub(crate) struct MirrorList {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Bring replicas to the state of their sources
+///
+/// Works with nodes that are up and with stores that nobody has open. It can be cut off at any moment, by Ctrl-C too: readers of
+/// the replica see the state before, and the next sync goes on from there.
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror sync               # all of them\n  \
+                        pantala mirror sync drive --limit-rate 20M\n  pantala mirror sync drive --dry-run\n  \
+                        pantala mirror sync drive --watch")]
+pub(crate) struct MirrorSync {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// Only these mirrors
+    pub(crate) names: Vec<String>,
+    /// Send at most so many bytes per second: a number, with K, M or G
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) limit_rate: Option<u64>,
+    /// Find out what would be sent, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on and follow changes within seconds, until Ctrl-C
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) watch: bool,
+    /// Take a replica that was promoted for one again: what it has stays in its history
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show how far the replicas are, and whether a drive is safe to unplug
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror status\n  pantala mirror status --json | jq '.[].safe_to_unplug'")]
+pub(crate) struct MirrorStatus {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// Only these mirrors
+    pub(crate) names: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Make a replica writable
+///
+/// Its former source can follow it from then on: `pantala mirror add VOLUME PLACE --pull --replace` over there.
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror promote main --store /media/drive/pantala")]
+pub(crate) struct MirrorPromote {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// The replica's name in this store
+    pub(crate) volume: String,
+}
+
+/// Forget the name of a place; the replica stays there
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror remove drive")]
+pub(crate) struct MirrorRemove {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// The mirror's name
+    pub(crate) name: String,
+}
+
+/// Answer a sync on another machine, over standard input and output
+///
+/// `pantala mirror sync` runs this over ssh.
+#[derive(Args)]
+#[command(after_help = "Example:\n  ssh attic pantala mirror serve --stdio --store /srv/pantala")]
+pub(crate) struct MirrorServe {
+    /// Directory of the store
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: PathBuf,
+    /// Talk over standard input and output
+    #[arg(long, required = true)]
+    pub(crate) stdio: bool,
+    /// Make the store if there is none
+    #[arg(long)]
+    pub(crate) create: bool,
+}
+
+/// A number of bytes: `500`, `20M`, `1.5G`.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor = match text[number.len()..].to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1u64 << 30,
+        unit => return Err(format!("{unit} is no unit; give a number with K, M or G")),
+    };
+    let number: f64 = number.parse().map_err(|_| "it is no number with K, M or G".to_owned())?;
+    let bytes = number * factor as f64;
+    if bytes >= 1.0 && bytes.is_finite() { Ok(bytes as u64) } else { Err("it is less than a byte".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_bytes_are_read() {
+        let cases = [("500", 500), ("20M", 20 << 20), ("1.5g", 3 << 29), ("2KiB", 2048), ("7B", 7)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        assert!(["", "M", "0", "-1", "1X", "nan"].iter().all(|text| parse_bytes(text).is_err()));
+    }
+}

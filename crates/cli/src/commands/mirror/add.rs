@@ -1,0 +1,38 @@
+//! `pantala mirror add`.
+
+use super::reach::{IfMissing, Reached};
+use super::{Definition, Definitions, Direction, Place, sides};
+use crate::arguments::MirrorAdd;
+use crate::{defaults, output};
+use anyhow::{Context, Result, ensure};
+use mirror::ReplicaMode;
+
+pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
+    let store = defaults::store(arguments.store.store)?;
+    let place = Place::parse(&arguments.place)?;
+    ensure!(place != Place::Directory(store.clone()), "{place} is this store itself; a replica needs another one");
+    let name =
+        arguments.name.or_else(|| place.usual_name()).context("cannot tell a name for it; give one with --name")?;
+    let mut definitions = Definitions::read(&store)?;
+    definitions.check_free(&name)?;
+    let direction = if arguments.pull { Direction::Pull } else { Direction::Push };
+    let mut definition =
+        Definition { volume: arguments.volume, identity: String::new(), place: place.to_string(), direction };
+    let (from, to) = sides(&store, &definition)?;
+    let source = Reached::open(&from, IfMissing::Fail)?;
+    let target = Reached::open(&to, IfMissing::Make)?;
+    let replica_name = {
+        let source = source.source(&definition.volume)?;
+        let replica = target.replica(source.origin(), ReplicaMode { create: true, replace: arguments.replace })?;
+        definition.volume = source.origin().name.clone();
+        definition.identity = source.origin().identity.to_string();
+        replica.name().to_owned()
+    };
+    target.close()?;
+    source.close()?;
+    let volume = definition.volume.clone();
+    definitions.add(&name, definition)?;
+    let called = if replica_name == volume { String::new() } else { format!(" as {replica_name}") };
+    let line = format!("{volume} has a replica at {to}{called}; `pantala mirror sync {name}` brings it up to date\n");
+    Ok(output::print(&line)?)
+}

@@ -1,0 +1,21 @@
+//! `pantala mirror list`.
+
+use super::{Definitions, Direction};
+use crate::arguments::MirrorList;
+use crate::commands::table;
+use crate::{defaults, output};
+use anyhow::{Context, Result};
+
+pub(super) fn run(arguments: MirrorList) -> Result<()> {
+    let definitions = Definitions::read(&defaults::store(arguments.store.store)?)?;
+    let mirrors = definitions.all();
+    if arguments.json {
+        let json = serde_json::to_string_pretty(mirrors).context("cannot print the mirrors")?;
+        return Ok(output::print(&(json + "\n"))?);
+    }
+    let rows = mirrors.iter().map(|(name, mirror)| {
+        let arrow = if mirror.direction == Direction::Push { "to" } else { "from" };
+        vec![name.clone(), mirror.volume.clone(), arrow.to_owned(), mirror.place.clone()]
+    });
+    Ok(output::print(&table::table(&["MIRROR", "VOLUME", "", "PLACE"], &[], rows))?)
+}

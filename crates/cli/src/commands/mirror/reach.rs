@@ -1,0 +1,171 @@
+//! Reaching a store, whoever has it: nobody, a node of this machine, or another machine.
+
+use super::place::Place;
+use crate::control::Client as NodeClient;
+use crate::node::owner;
+use anyhow::{Context, Result, bail};
+use block::{OpenMode, Store, StoreOptions};
+use mirror::{Client, Listed, LocalReplica, LocalSource, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use volume::{Pool, PoolOptions};
+
+/// A store that was reached.
+pub(super) enum Reached {
+    /// Opened by this process.
+    Here(Pool),
+    /// Asked through a node's socket, or through `ssh`.
+    Elsewhere { client: Client, _ssh: Option<Ssh> },
+}
+
+/// The `ssh` that a connection goes through.
+pub(super) struct Ssh(Child);
+
+impl Drop for Ssh {
+    /// Its pipes are closed by now, so it ends by itself, with the other side.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.wait() {
+            tracing::debug!(%error, "ssh cannot be waited for");
+        }
+    }
+}
+
+/// What to do when a directory holds no store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    Fail,
+    Make,
+}
+
+impl Reached {
+    /// The store at a place.
+    pub(super) fn open(place: &Place, if_missing: IfMissing) -> Result<Self> {
+        match place {
+            Place::Directory(path) => Self::open_directory(path, if_missing),
+            Place::Machine { host, port, path } => Self::open_machine(host, *port, path, if_missing),
+        }
+        .with_context(|| format!("cannot reach {place}"))
+    }
+
+    fn open_directory(path: &Path, if_missing: IfMissing) -> Result<Self> {
+        match NodeClient::connect(path)? {
+            Some(node) => Ok(Self::Elsewhere { client: connect(node.into_mirror()?)?, _ssh: None }),
+            None => Ok(Self::Here(open_pool(path, if_missing)?)),
+        }
+    }
+
+    fn open_machine(host: &str, port: Option<u16>, path: &str, if_missing: IfMissing) -> Result<Self> {
+        let mut command = ssh_command(host, port, path, if_missing)?;
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.context("cannot run ssh")?;
+        let (reader, writer) = child.stdout.take().zip(child.stdin.take()).context("cannot talk to ssh")?;
+        match Client::connect(Box::new(reader), Box::new(writer)) {
+            Ok(client) => Ok(Self::Elsewhere { client, _ssh: Some(Ssh(child)) }),
+            Err(error) => {
+                let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+                bail!("{error} ({status}); try `ssh {host} pantala --version`")
+            }
+        }
+    }
+
+    /// Its volumes.
+    pub(super) fn list(&self) -> Result<Vec<Listed>> {
+        Ok(match self {
+            Self::Here(pool) => mirror::list(pool)?,
+            Self::Elsewhere { client, .. } => client.list()?,
+        })
+    }
+
+    /// A volume to copy from, by name or identity.
+    pub(super) fn source(&self, which: &str) -> Result<Box<dyn SourceVolume + '_>> {
+        Ok(match self {
+            Self::Here(pool) => Box::new(LocalSource::open(pool, which)?),
+            Self::Elsewhere { client, .. } => Box::new(client.open_source(which)?),
+        })
+    }
+
+    /// A replica to copy to.
+    pub(super) fn replica(&self, origin: &Origin, mode: ReplicaMode) -> Result<Box<dyn ReplicaVolume + '_>> {
+        let Origin { identity, name, state, .. } = origin;
+        Ok(match self {
+            Self::Here(pool) => Box::new(LocalReplica::open(pool, *identity, name, state, mode)?),
+            Self::Elsewhere { client, .. } => Box::new(client.open_replica(*identity, name, state, mode)?),
+        })
+    }
+
+    /// Whether this process alone has the store, so that nobody has it once this process has ended.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self, Self::Here(_))
+    }
+
+    /// Leaves the store so that the next one who opens it does not have to read much.
+    pub(super) fn close(self) -> Result<()> {
+        if let Self::Here(pool) = &self {
+            close_pool(pool)?;
+        }
+        Ok(())
+    }
+}
+
+/// The pool of a store that nobody has open.
+pub(super) fn open_pool(path: &Path, if_missing: IfMissing) -> Result<Pool> {
+    let mode = if if_missing == IfMissing::Make { OpenMode::Create } else { OpenMode::MustExist };
+    let store = Arc::new(Store::open_directory(path, StoreOptions::default(), mode)?);
+    let options = PoolOptions { background: false, ..PoolOptions::new(owner()) };
+    Ok(Pool::open_as_it_is(store, options)?)
+}
+
+/// Brings the index up to the log, if that would take the next one longer to do than to read.
+pub(super) fn close_pool(pool: &Pool) -> Result<()> {
+    let store = pool.store();
+    if store.unindexed_bytes() > TAIL_BYTES_MAX { Ok(store.flush_index()?) } else { Ok(()) }
+}
+
+/// Log behind the index that is left to the next start, which reads it in a few milliseconds.
+const TAIL_BYTES_MAX: u64 = 8 << 20;
+
+fn connect(stream: UnixStream) -> Result<Client> {
+    let reader = stream.try_clone().context("cannot share a socket")?;
+    Ok(Client::connect(Box::new(reader), Box::new(stream))?)
+}
+
+/// What to run instead of `ssh`, with arguments: for keys and ports that its configuration does not know.
+const SSH_VARIABLE: &str = "PANTALA_SSH";
+
+/// The link is lost when the other side does not answer for so many times so many seconds.
+const ALIVE: [&str; 4] = ["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"];
+
+fn ssh_command(host: &str, port: Option<u16>, path: &str, if_missing: IfMissing) -> Result<Command> {
+    let ssh = std::env::var(SSH_VARIABLE).unwrap_or_else(|_| "ssh".to_owned());
+    let mut words = ssh.split_whitespace();
+    let mut command = Command::new(words.next().with_context(|| format!("{SSH_VARIABLE} is empty"))?);
+    command.args(words).args(ALIVE);
+    if let Some(port) = port {
+        command.arg("-p").arg(port.to_string());
+    }
+    let create = if if_missing == IfMissing::Make { " --create" } else { "" };
+    command.arg(host).arg(format!("pantala mirror serve --stdio{create} --store {}", quoted(path)));
+    Ok(command)
+}
+
+/// A path for a shell. The home directory is for that shell to find.
+fn quoted(path: &str) -> String {
+    let (home, rest) = match path.strip_prefix("~/") {
+        Some(rest) => ("~/", rest),
+        None => ("", path),
+    };
+    format!("{home}'{}'", rest.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reaches_the_other_shell_as_it_is() {
+        assert_eq!(quoted("/srv/a b"), "'/srv/a b'");
+        assert_eq!(quoted("~/it's; rm -rf"), r"~/'it'\''s; rm -rf'");
+    }
+}

@@ -1,0 +1,152 @@
+//! `pantala mirror sync`.
+
+use super::progress::Bar;
+use super::reach::{IfMissing, Reached};
+use super::{Definition, Definitions, Place, sides};
+use crate::arguments::MirrorSync;
+use crate::commands::sync::sync_kernels;
+use crate::{defaults, failure, output};
+use anyhow::{Context, Result, bail};
+use mirror::{ReplicaMode, SyncOptions, Synced};
+use serde::Serialize;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a sync did. The field names are those of `--json`.
+#[derive(Serialize)]
+struct Report {
+    mirror: String,
+    volume: String,
+    source: String,
+    replica: String,
+    is_dry_run: bool,
+    unchanged: bool,
+    seconds: f64,
+    blocks: u64,
+    bytes: u64,
+    /// The same before compression.
+    content_bytes: u64,
+    /// Bytes of the state that did not have to be sent.
+    saved_bytes: u64,
+    /// Snapshots and history that the replica has now and had not.
+    kept: usize,
+    /// The root that the replica has now.
+    root: Option<String>,
+    safe_to_unplug: bool,
+}
+
+/// How often a sync that follows its source looks for changes.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
+    let store = defaults::store(arguments.store.store.clone())?;
+    let mirrors = Definitions::read(&store)?.select(&arguments.names)?;
+    loop {
+        run_all(&store, &mirrors, arguments)?;
+        if !arguments.watch {
+            return Ok(());
+        }
+        thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+/// One that fails does not keep the others from running.
+fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
+    let (mut reports, mut failed) = (Vec::new(), Vec::new());
+    for (name, definition) in mirrors {
+        match run_one(store, name, definition, arguments) {
+            Ok(report) if arguments.json => reports.push(report),
+            Ok(report) if arguments.watch && report.unchanged => {}
+            Ok(report) => output::print(&(text(&report) + "\n"))?,
+            Err(error) if mirrors.len() == 1 => return Err(error.context(format!("cannot sync {name}"))),
+            Err(error) => {
+                output::complain(&format!("cannot sync {name}: {}", failure::line(&error)));
+                failed.push(name.as_str());
+            }
+        }
+    }
+    if arguments.json {
+        output::print(&(serde_json::to_string_pretty(&reports).context("cannot print what was done")? + "\n"))?;
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        bail!("{} of {} failed: {}", failed.len(), mirrors.len(), failed.join(", "))
+    }
+}
+
+fn run_one(store: &Path, name: &str, definition: &Definition, arguments: &MirrorSync) -> Result<Report> {
+    let started = Instant::now();
+    let (from, to) = sides(store, definition)?;
+    if let Place::Directory(store) = &from {
+        sync_kernels(store)?;
+    }
+    let source = Reached::open(&from, IfMissing::Fail)?;
+    let target = Reached::open(&to, IfMissing::Fail)?;
+    let synced = {
+        let source = source.source(&definition.identity)?;
+        let mode = ReplicaMode { create: false, replace: arguments.replace };
+        let replica = target.replica(source.origin(), mode)?;
+        let bar = Bar::new(name)?;
+        let show = |progress| bar.show(progress);
+        let options = SyncOptions {
+            bytes_per_second_max: arguments.limit_rate,
+            progress: Some(&show),
+            is_dry_run: arguments.dry_run,
+        };
+        let synced = mirror::sync(&*source, &*replica, &options);
+        bar.clear();
+        synced?
+    };
+    let is_here = target.is_here();
+    target.close()?;
+    source.close()?;
+    Ok(report(name, definition, (&from, &to), arguments, &synced, started.elapsed(), is_here))
+}
+
+fn report(
+    name: &str,
+    definition: &Definition,
+    (from, to): (&Place, &Place),
+    arguments: &MirrorSync,
+    synced: &Synced,
+    elapsed: Duration,
+    is_here: bool,
+) -> Report {
+    Report {
+        mirror: name.to_owned(),
+        volume: definition.volume.clone(),
+        source: from.to_string(),
+        replica: to.to_string(),
+        is_dry_run: arguments.dry_run,
+        unchanged: synced.is_unchanged,
+        seconds: elapsed.as_secs_f64(),
+        blocks: synced.sent.blocks,
+        bytes: synced.sent.bytes,
+        content_bytes: synced.sent.content_bytes,
+        saved_bytes: synced.state.logical_bytes().saturating_sub(synced.sent.bytes),
+        kept: synced.kept,
+        root: synced.state.tree().map(|root| root.to_string()),
+        safe_to_unplug: is_here && !arguments.dry_run,
+    }
+}
+
+/// Digits of a root that tell it from others, for people.
+const ROOT_DIGITS: usize = 12;
+
+fn text(report: &Report) -> String {
+    let Report { mirror, volume, seconds, blocks, .. } = report;
+    let (sent, saved) = (output::bytes(report.bytes), output::bytes(report.saved_bytes));
+    if report.is_dry_run {
+        return format!("{mirror}: {blocks} blocks, {sent} of {volume} would be sent ({saved} saved)");
+    }
+    let root = report.root.as_deref().map_or("nothing", |root| &root[..ROOT_DIGITS]);
+    let end = if report.safe_to_unplug { "safe to unplug" } else { "durable there" };
+    if report.unchanged {
+        return format!("{mirror}: has {volume} at {root} already; {end}");
+    }
+    format!(
+        "{mirror}: {blocks} blocks, {sent} of {volume} sent in {seconds:.2} s ({saved} saved); has {root} now; {end}"
+    )
+}
