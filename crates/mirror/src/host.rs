@@ -17,7 +17,9 @@ pub fn list(pool: &Pool) -> Result<Vec<Listed>> {
         let Some(volume) = pool.volume(info.id) else { return Ok(None) };
         let is_partial = pool.received(info.id).map_err(Error::of_pool(Side::Target))?.is_some();
         let is_replica = info.role == Role::Replica;
-        Ok(Some(Listed { identity: info.identity, name: info.name, is_replica, is_partial, state: volume.state() }))
+        let (has_changes, state) = (!volume.is_quiet(), volume.state());
+        let VolumeInfo { identity, name, .. } = info;
+        Ok(Some(Listed { identity, name, is_replica, is_partial, has_changes, state }))
     };
     let volumes = pool.list_volumes().map_err(Error::of_pool(Side::Source))?;
     volumes.into_iter().filter_map(|info| listed(info).transpose()).collect()

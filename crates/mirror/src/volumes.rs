@@ -57,6 +57,8 @@ pub struct Listed {
     pub is_replica: bool,
     /// Whether a sync to it was begun and not ended.
     pub is_partial: bool,
-    /// The state that it has.
+    /// Whether it has changes that are in no checkpoint yet.
+    pub has_changes: bool,
+    /// The state of its last checkpoint, or that a replica has.
     pub state: State,
 }

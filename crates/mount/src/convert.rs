@@ -44,17 +44,17 @@ pub(crate) fn attr(inode: Inode, attributes: &Attributes) -> Attr {
     }
 }
 
-pub(crate) fn cached(inode: Inode, attributes: &Attributes) -> CachedAttr {
-    CachedAttr { attr: attr(inode, attributes), attr_valid: VALID }
+pub(crate) fn cached(inode: Inode, attributes: &Attributes, valid: Duration) -> CachedAttr {
+    CachedAttr { attr: attr(inode, attributes), attr_valid: valid }
 }
 
-pub(crate) fn entry(inode: Inode, attributes: &Attributes) -> Entry {
+pub(crate) fn entry(inode: Inode, attributes: &Attributes, valid: Duration) -> Entry {
     Entry {
         node: inode.0,
         generation: generation(inode),
         attr: attr(inode, attributes),
-        entry_valid: VALID,
-        attr_valid: VALID,
+        entry_valid: valid,
+        attr_valid: valid,
     }
 }
 

@@ -10,6 +10,7 @@ use fuse::{
     SetXattrOptions, StatFs, Statx, StatxMask, StatxRequest, ValueBuffer, WriteOptions,
 };
 use std::sync::Arc;
+use std::time::Duration;
 use volume::{
     AccessListKind, AccessTimes, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges,
     RenameMode, SetGroupId, Volume, XattrMode,
@@ -25,6 +26,11 @@ pub(crate) struct VolumeFilesystem {
 impl VolumeFilesystem {
     pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes) -> Self {
         Self { volume, lookups: Lookups::new(), access_times }
+    }
+
+    /// How long the kernel may keep what it is told. A mirror changes a replica behind its back.
+    fn valid(&self) -> Duration {
+        if self.volume.is_replica() { Duration::ZERO } else { VALID }
     }
 
     /// Notes that somebody has read an inode. It does not matter enough to fail what was read.
@@ -46,7 +52,7 @@ impl VolumeFilesystem {
     /// An answer that names an inode.
     fn named(&self, inode: Inode, attributes: &Attributes) -> Entry {
         self.lookups.add(inode);
-        convert::entry(inode, attributes)
+        convert::entry(inode, attributes, self.valid())
     }
 
     fn make(&self, request: &Request, parent: u64, name: &[u8], new: NewInode<'_>, mode: u32) -> Result<Entry, Errno> {
@@ -124,7 +130,7 @@ impl Filesystem for VolumeFilesystem {
         }
         match self.volume.lookup(Inode(parent), name) {
             Ok((inode, attributes)) => Ok(self.named(inode, &attributes)),
-            Err(Error::NotFound) => Ok(Entry::negative(VALID)),
+            Err(Error::NotFound) => Ok(Entry::negative(self.valid())),
             Err(error) => Err(errno(error)),
         }
     }
@@ -142,12 +148,12 @@ impl Filesystem for VolumeFilesystem {
 
     fn getattr(&self, _: &Request, node: u64, _: Option<u64>) -> Result<CachedAttr, Errno> {
         let attributes = self.volume.attributes(Inode(node)).map_err(errno)?;
-        Ok(convert::cached(Inode(node), &attributes))
+        Ok(convert::cached(Inode(node), &attributes, self.valid()))
     }
 
     fn statx(&self, _: &Request, node: u64, _: StatxRequest) -> Result<Statx, Errno> {
         let attributes = self.volume.attributes(Inode(node)).map_err(errno)?;
-        let CachedAttr { attr, attr_valid } = convert::cached(Inode(node), &attributes);
+        let CachedAttr { attr, attr_valid } = convert::cached(Inode(node), &attributes, self.valid());
         Ok(Statx {
             attr,
             attr_valid,
@@ -161,7 +167,7 @@ impl Filesystem for VolumeFilesystem {
         let privileges = privileges::of_set_attr(&self.volume, request, Inode(node), changes);
         let changes = convert::changes(changes, privileges);
         let attributes = self.volume.set_attributes(Inode(node), &changes).map_err(errno)?;
-        Ok(convert::cached(Inode(node), &attributes))
+        Ok(convert::cached(Inode(node), &attributes, self.valid()))
     }
 
     fn readlink(&self, _: &Request, node: u64, target: &mut ValueBuffer<'_>) -> Result<(), Errno> {

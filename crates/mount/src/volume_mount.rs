@@ -24,6 +24,7 @@ pub struct VolumeMount {
     session: Session,
     /// Why sync(2) does not reach it, if it does not.
     unsynced: Option<String>,
+    follows: bool,
 }
 
 impl VolumeMount {
@@ -48,21 +49,31 @@ impl VolumeMount {
             ..fuse::MountOptions::default()
         };
         let config = SessionConfig { transport: options.transport, ..SessionConfig::default() };
-        // Only this mount changes the volume: pages stay right when times change.
-        let config = config.without(Features::AUTO_INVAL_DATA);
-        let config = config.with(Features::EXPLICIT_INVAL_DATA | Features::HANDLE_KILLPRIV_V2);
+        let follows = volume.is_replica();
+        let config = match follows {
+            // The pages of a file go when its times or its size have changed.
+            true => config.with(Features::AUTO_INVAL_DATA),
+            // Only this mount changes the volume: pages stay right when times change.
+            false => config.without(Features::AUTO_INVAL_DATA).with(Features::EXPLICIT_INVAL_DATA),
+        };
+        let config = config.with(Features::HANDLE_KILLPRIV_V2);
         let config = config.with(Features::POSIX_ACL | Features::DONT_MASK | Features::EXPORT_SUPPORT);
         let (session, unsynced) = mount_synced(filesystem, mountpoint, mount, &config)?;
         past.notify(session.notifier())
             .map_err(|source| fuse::Error::Transport { what: "a thread for notifications", source })?;
         let watcher: Weak<dyn Watcher> = Arc::downgrade(&(past as Arc<dyn Watcher>));
         volume.watch(watcher);
-        Ok(Self { session, unsynced })
+        Ok(Self { session, unsynced, follows })
     }
 
     /// Why sync(2) and syncfs(2) do not make what is written here durable; `None` if they do.
     pub fn unsynced(&self) -> Option<&str> {
         self.unsynced.as_deref()
+    }
+
+    /// Whether the kernel asks again for what a mirror may have changed: the volume was a replica when it was mounted.
+    pub fn follows(&self) -> bool {
+        self.follows
     }
 
     /// Where it is mounted.

@@ -152,7 +152,7 @@ impl Volume {
     }
 
     /// Whether nothing waits for a checkpoint, and no operation is under way that will.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         let is_clean = || self.layers.overlay.is_empty() && self.layers.base.load().frozen.is_none();
         self.gate.try_write().is_some_and(|_closed| is_clean())
     }

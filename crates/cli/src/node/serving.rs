@@ -61,6 +61,11 @@ impl Serving {
         *has_ended
     }
 
+    /// Whether the kernel asks again for what a mirror may have changed.
+    pub(super) fn follows(&self) -> bool {
+        self.mount.follows()
+    }
+
     /// Where it is mounted.
     pub(super) fn mountpoint(&self) -> &Path {
         self.mount.mountpoint()

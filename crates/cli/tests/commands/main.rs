@@ -4,6 +4,7 @@ mod bad_input;
 mod busy;
 mod gc;
 mod killed;
+mod mirrors;
 mod ordinary_user;
 mod outcome;
 mod pages;

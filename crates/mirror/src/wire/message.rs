@@ -72,6 +72,7 @@ const CREATE: u8 = 1;
 const REPLACE: u8 = 2;
 const IS_REPLICA: u8 = 1;
 const IS_PARTIAL: u8 = 2;
+const HAS_CHANGES: u8 = 4;
 
 impl Message {
     /// Kind and payload.
@@ -88,7 +89,8 @@ impl Message {
             Self::Volume(volume) => {
                 let replica = if volume.is_replica { IS_REPLICA } else { 0 };
                 let partial = if volume.is_partial { IS_PARTIAL } else { 0 };
-                bytes.put_u8(replica | partial);
+                let changes = if volume.has_changes { HAS_CHANGES } else { 0 };
+                bytes.put_u8(replica | partial | changes);
                 put_volume(&mut bytes, &volume.identity, &volume.name, &volume.state);
             }
             Self::Origin { identity, name, state } => put_volume(&mut bytes, identity, name, state),
@@ -150,10 +152,11 @@ impl Message {
             kind::END => Self::End,
             kind::LIST => Self::List,
             kind::VOLUME => {
-                let flags = take_flags(&mut bytes, IS_REPLICA | IS_PARTIAL)?;
+                let flags = take_flags(&mut bytes, IS_REPLICA | IS_PARTIAL | HAS_CHANGES)?;
+                let has_changes = flags & HAS_CHANGES != 0;
                 let (is_replica, is_partial) = (flags & IS_REPLICA != 0, flags & IS_PARTIAL != 0);
                 let (identity, name, state) = take_volume(&mut bytes)?;
-                Self::Volume(Listed { identity, name, is_replica, is_partial, state })
+                Self::Volume(Listed { identity, name, is_replica, is_partial, has_changes, state })
             }
             kind::OPEN_SOURCE => Self::OpenSource(rest_as_text(&mut bytes)?),
             kind::ORIGIN => {
@@ -279,7 +282,14 @@ mod tests {
     fn messages_come_back_as_they_were_and_cut_ones_are_refused() {
         let (identity, name, names) = (VolumeIdentity([5; 16]), "main".to_owned(), vec![Name::from_bytes([9; 32]); 3]);
         let mode = ReplicaMode { create: true, replace: false };
-        let listed = Listed { identity, name: name.clone(), is_replica: true, is_partial: false, state: state() };
+        let listed = Listed {
+            identity,
+            name: name.clone(),
+            is_replica: true,
+            is_partial: false,
+            has_changes: true,
+            state: state(),
+        };
         let messages = [
             Message::Hello { version: 1, program: "pantala".into() },
             Message::End,

@@ -30,7 +30,7 @@ struct Status {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
-    /// It has the state of its source's last checkpoint.
+    /// It has the state of its source.
     InStep,
     /// It has an earlier state.
     Behind,
@@ -107,7 +107,7 @@ fn look(store: &Path, definition: &Definition) -> Result<(Listed, Listed, bool)>
 fn compare(source: &Listed, replica: &Listed) -> State {
     if !replica.is_replica {
         State::Promoted
-    } else if replica.state.is_same(&source.state) {
+    } else if replica.state.is_same(&source.state) && !source.has_changes {
         State::InStep
     } else if replica.is_partial {
         State::Partial

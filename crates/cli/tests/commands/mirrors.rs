@@ -1,0 +1,213 @@
+//! Replicas in other stores: on a drive, of a node that is up, and on another machine.
+
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
+use crate::outcome::Outcome;
+use crate::pool::{Pool, is_root};
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A directory as a drive would be mounted, in the pool's folder.
+fn drive(pool: &Pool) -> String {
+    let drive = pool.home().canonicalize().unwrap().join("drive");
+    fs::create_dir(&drive).unwrap();
+    drive.join("pantala").to_str().unwrap().to_owned()
+}
+
+fn fill(pool: &Pool, text: &str) {
+    fs::create_dir_all(pool.mount().join("folder")).unwrap();
+    fs::write(pool.mount().join("folder/file"), text).unwrap();
+    fs::write(pool.mount().join("large"), text.repeat(100_000)).unwrap();
+}
+
+fn json(outcome: Outcome) -> Value {
+    serde_json::from_str(&outcome.succeeded()).expect("JSON")
+}
+
+/// What a pool at a store shows, mounted in a folder beside.
+fn look(pool: &Pool, store: &str) -> (String, PathBuf) {
+    let mount = pool.home().join("look");
+    fs::create_dir_all(&mount).unwrap();
+    pool.run(&["up", "--store", store, "--mount", mount.to_str().unwrap()]).succeeded();
+    (fs::read_to_string(mount.join("folder/file")).unwrap(), mount)
+}
+
+fn take_down(pool: &Pool, store: &str) {
+    pool.run(&["down", "--store", store]).succeeded();
+}
+
+#[test]
+fn a_drive_is_added_synced_read_promoted_and_followed() {
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    fill(&pool, "one");
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    assert_eq!(json(pool.run(&["mirror", "list", "--json"]))["drive"]["place"], drive);
+    let first = &json(pool.run(&["mirror", "sync", "--json"]))[0];
+    assert!(first["blocks"].as_u64().unwrap() > 3 && first["safe_to_unplug"] == true);
+    assert!(pool.run(&["mirror", "sync"]).succeeded().ends_with("already; safe to unplug\n"));
+    let status = &json(pool.run(&["mirror", "status", "--json"]))[0];
+    assert_eq!((&status["state"], &status["root"]), (&"in-step".into(), &first["root"]));
+
+    fill(&pool, "two");
+    pool.run(&["sync"]).succeeded();
+    assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "behind");
+    let dry = &json(pool.run(&["mirror", "sync", "drive", "--dry-run", "--json"]))[0];
+    pool.run(&["down"]).succeeded();
+    let second = &json(pool.run(&["mirror", "sync", "drive", "--json"]))[0];
+    assert_eq!((&dry["blocks"], &dry["bytes"]), (&second["blocks"], &second["bytes"]), "what was foretold is sent");
+
+    let (content, mount) = look(&pool, &drive);
+    assert_eq!(content, "two");
+    let refused = fs::write(mount.join("new"), "x").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    pool.run(&["mirror", "promote", "main", "--store", &drive]).succeeded();
+    fs::write(mount.join("folder/file"), "three").unwrap();
+
+    pool.run(&["mirror", "sync", "drive"]).failed_saying(&["writable", "--replace"]);
+    pool.run(&["mirror", "remove", "drive"]).succeeded();
+    let back = ["mirror", "add", "main", &drive, "--pull"];
+    pool.run(&back).failed_saying(&["writable", "--replace"]);
+    pool.run(&[&back[..], &["--replace"]].concat()).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    take_down(&pool, &drive);
+    pool.run(&["up"]).succeeded();
+    assert_eq!(fs::read(pool.mount().join("folder/file")).unwrap(), b"three");
+}
+
+#[test]
+fn nodes_that_are_up_on_both_sides_stay_up() {
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    fill(&pool, "one");
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    let (content, mount) = look(&pool, &drive);
+    assert_eq!(content, "one");
+    fill(&pool, "two");
+    let report = &json(pool.run(&["mirror", "sync", "--json"]))[0];
+    assert_eq!(report["safe_to_unplug"], false, "a node has it open");
+    let read = || fs::read_to_string(mount.join("folder/file")).unwrap();
+    crate::pool::eventually("the mount shows the new state", || read() == "two");
+    assert!(pool.is_up());
+    take_down(&pool, &drive);
+}
+
+/// What `PANTALA_SSH` may name: runs the command here that it is to run over there.
+fn pretended_ssh(pool: &Pool) -> PathBuf {
+    let script = pool.home().join("ssh");
+    let binaries = Path::new(env!("CARGO_BIN_EXE_pantala")).parent().unwrap();
+    let text = format!(
+        "#!/bin/sh\nfor last; do :; done\nPATH={}:$PATH\nexport PATH\nexec sh -c \"$last\"\n",
+        binaries.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+#[test]
+fn another_machine_is_pushed_to_and_pulled_from() {
+    let pool = Pool::up();
+    let ssh = pretended_ssh(&pool);
+    let run = |arguments: &[&str]| Outcome::of(pool.command(arguments).env("PANTALA_SSH", &ssh));
+    let place = format!("ssh://attic{}", drive(&pool).replace("pantala", "it's there"));
+    fill(&pool, "one");
+    run(&["mirror", "add", "main", &place]).succeeded();
+    let pushed = &json(run(&["mirror", "sync", "attic", "--json"]))[0];
+    assert!(pushed["blocks"].as_u64().unwrap() > 3);
+    assert_eq!(json(run(&["mirror", "status", "--json"]))[0]["state"], "in-step");
+
+    let other = pool.home().join("other");
+    let other = other.to_str().unwrap();
+    let source = format!("ssh://me@home:22{}", pool.store().display());
+    run(&["up", "--store", other, "--mount", pool.home().join("look").to_str().unwrap()]).failed_saying(&["not there"]);
+    fs::create_dir(other).unwrap();
+    run(&["mirror", "add", "main", &source, "--pull", "--store", other]).succeeded();
+    let pulled = &json(run(&["mirror", "sync", "home", "--json", "--store", other]))[0];
+    assert_eq!(pulled["root"], pushed["root"]);
+    assert_eq!(look(&pool, other).0, "one");
+    take_down(&pool, other);
+}
+
+#[test]
+fn another_machine_that_has_no_pantala_is_told_apart() {
+    let pool = Pool::up();
+    let refused = Outcome::of(pool.command(&["mirror", "add", "main", "ssh://attic/srv"]).env("PANTALA_SSH", "false"));
+    refused.failed_saying(&["cannot reach ssh://attic/srv", "try `ssh attic pantala --version`"]);
+}
+
+#[test]
+fn what_cannot_be_synced_says_why_and_changes_nothing() {
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    let add = |arguments: &[&str]| pool.run(&[&["mirror", "add"], arguments].concat());
+    pool.run(&["mirror", "sync"]).failed_saying(&["no mirrors", "mirror add"]);
+    add(&["other", &drive]).failed_saying(&["no volume other"]);
+    add(&["main", "ftp://attic/srv"]).failed_saying(&["ssh://"]);
+    add(&["main", pool.store().to_str().unwrap()]).failed_saying(&["this store itself"]);
+    let documents = pool.home().join("documents");
+    fs::create_dir(&documents).unwrap();
+    fs::write(documents.join("letter"), "dear").unwrap();
+    add(&["main", documents.to_str().unwrap()]).failed_saying(&["not a Pantala store"]);
+    assert_eq!(fs::read_dir(&documents).unwrap().count(), 1);
+    assert_eq!(json(pool.run(&["mirror", "list", "--json"])), serde_json::json!({}));
+
+    add(&["main", &drive]).succeeded();
+    add(&["main", &drive]).failed_saying(&["a mirror drive already"]);
+    pool.run(&["mirror", "sync", "attic"]).failed_saying(&["no mirror attic", "there is drive"]);
+    let usage = pool.run(&["mirror", "sync", "--limit-rate", "fast"]);
+    assert!(usage.code == Some(2) && usage.errors.contains("K, M or G"), "{usage:?}");
+
+    // Another drive at the same place.
+    fs::rename(&drive, format!("{drive}-old")).unwrap();
+    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "not there"]);
+    assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "away");
+    let other = pool.home().join("other-mount");
+    fs::create_dir(&other).unwrap();
+    pool.run(&["up", "--store", &drive, "--mount", other.to_str().unwrap()]).succeeded();
+    pool.run(&["mirror", "sync"]).failed_saying(&["no replica of main", "another drive"]);
+    take_down(&pool, &drive);
+}
+
+#[test]
+fn a_target_on_a_full_or_read_only_disk_keeps_what_it_had() {
+    if !is_root() {
+        return;
+    }
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    let folder = Path::new(&drive).parent().unwrap();
+    let mount = |options: &str| {
+        let mounted =
+            Outcome::of(std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder));
+        mounted.succeeded();
+    };
+    mount("size=160m");
+    fill(&pool, "one");
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    let bytes: Vec<u8> = (0..200u64 << 17).flat_map(noise).collect();
+    fs::write(pool.mount().join("noise"), bytes).unwrap();
+    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "full"]);
+    assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "partial");
+    mount_again(folder, "ro");
+    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "ead-only"]);
+    mount_again(folder, "rw,size=600m");
+    pool.run(&["mirror", "sync"]).succeeded();
+    assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "in-step");
+    Outcome::of(std::process::Command::new("umount").arg(folder)).succeeded();
+}
+
+/// Eight bytes that do not compress.
+fn noise(number: u64) -> [u8; 8] {
+    let mixed = (number ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_le_bytes()
+}
+
+fn mount_again(folder: &Path, options: &str) {
+    let options = format!("remount,{options}");
+    Outcome::of(std::process::Command::new("mount").args(["-o", &options]).arg(folder)).succeeded();
+}
