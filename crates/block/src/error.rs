@@ -62,7 +62,7 @@ pub enum Error {
         path: String,
     },
 
-    /// An earlier write failed, so the store takes no more writes until it is opened again.
+    /// An earlier write failed, so the store takes no writes until the disk does again.
     #[error("the store is read-only since a write failed: {reason}")]
     ReadOnly {
         /// The first failure.

@@ -32,6 +32,7 @@ mod real_disk;
 mod recent;
 mod record;
 mod recovery;
+mod reserve;
 mod roots;
 mod scan;
 mod segment_file;

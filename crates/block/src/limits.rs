@@ -56,6 +56,24 @@ pub(crate) const DAMAGED_BLOCKS_MAX: usize = 10_000;
 /// Blocks with links that a walk along links knows again: about 50 MiB.
 pub(crate) const REACHED_BLOCKS_MAX: usize = 2 << 20;
 
+/// Spare segments, for what makes space on a full disk. A checkpoint and a collection need less than one each as a rule.
+pub(crate) const SPARE_SEGMENTS: u64 = 2;
+
+/// A segment takes at most one part in so many of the disk,
+pub(crate) const SEGMENT_PARTS: u64 = 64;
+
+/// but is no smaller than this for that reason.
+pub(crate) const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+
+/// What the log leaves free for the index: one part in so many of the disk,
+pub(crate) const INDEX_ROOM_PARTS: u64 = 32;
+
+/// and no more than this.
+pub(crate) const INDEX_ROOM_BYTES_MAX: u64 = 32 << 20;
+
+/// While the index cannot be changed, the log goes on until it is so many times too far ahead of it.
+pub(crate) const UNINDEXED_STOP_MAX: u64 = 8;
+
 /// Memory for marks on blocks without links: about four bits for each of 100 million, of which one in seven dead ones then passes
 /// for alive, until the next collection. Together with four to five bytes for each of the blocks with links that are alive (two and a
 /// half million beside a hundred million small files) a collection stays within 64 MiB.

@@ -3,10 +3,12 @@
 //! Invariants:
 //! - Everything below `durable` is on the disk, whole.
 //! - A sync covers every frame below the head as it was when the sync was asked for, whoever writes it.
-//! - After a write or a sync has failed, nothing is written or synced again: the kernel may have dropped the pages and would
-//!   report the next sync as a success (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+//! - After a write or a sync has failed, nothing is written to these files or synced again: the kernel may have dropped the pages
+//!   and would report the next sync as a success (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020). The
+//!   log goes on in another file, or not at all (`comeback`).
 //! - A full disk is noticed when a segment is made, before any of its bytes is promised to a frame, and poisons nothing.
 
+mod comeback;
 mod state;
 mod sync;
 
@@ -15,6 +17,7 @@ use crate::frame::Draft;
 use crate::segment_file::SegmentFile;
 use crate::segments::Segments;
 use crate::{Error, Health, Position, Result};
+pub(crate) use comeback::Rewritten;
 use parking_lot::{Condvar, Mutex};
 use state::State;
 pub(crate) use state::{Head, Mark};
@@ -34,7 +37,6 @@ pub(crate) struct Log {
 /// A place in the log that a frame may be written to.
 struct Place {
     file: Arc<SegmentFile>,
-    head: Mark,
     position: Position,
     durable: Position,
 }
@@ -53,18 +55,18 @@ impl Log {
         Self { segments, segment_bytes, state, changed, writes, syncs }
     }
 
-    /// Writes a frame and returns where, and the head behind it. `written` is called when the frame can be read but no sync
+    /// Writes a frame and returns where. `written` is called when the frame can be read but no sync
     /// has counted it yet: whoever it tells of the frame knows of it before it can become durable.
-    pub(crate) fn append(&self, draft: &Draft<'_>, written: impl FnOnce(Position)) -> Result<(Position, Mark)> {
+    pub(crate) fn append(&self, draft: &Draft<'_>, written: impl FnOnce(Position)) -> Result<Position> {
         let place = self.reserve(draft.frame_bytes())?;
         let salt = Salt { store: self.segments.store(), position: place.position };
         if let Err(error) = draft.write(place.file.file(), salt, place.durable) {
-            return Err(self.fail(Error::disk("write", &place.file.path, error), Some(place.position)));
+            return Err(self.fail_frame(Error::disk("write", &place.file.path, error), &place, draft.frame_bytes()));
         }
         written(place.position);
         self.writes.fetch_add(1, Ordering::Relaxed);
         self.finish(place.position);
-        Ok((place.position, place.head))
+        Ok(place.position)
     }
 
     /// The head: everything appended lies below it.
@@ -110,9 +112,9 @@ impl Log {
         }
     }
 
-    /// Takes no more frames, because of an error, which it hands back.
-    pub(crate) fn stop(&self, error: Error) -> Error {
-        self.fail(error, None)
+    /// Size of a new segment.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
     }
 
     fn reserve(&self, bytes: u32) -> Result<Place> {
@@ -143,13 +145,20 @@ impl Log {
         self.changed.notify_all();
     }
 
-    fn fail(&self, error: Error, position: Option<Position>) -> Error {
-        tracing::error!(%error, "the store is read-only from now on");
+    /// Takes no more frames, because one could not be written.
+    fn fail_frame(&self, error: Error, place: &Place, bytes: u32) -> Error {
+        let error = self.fail(error);
         let mut state = self.state.lock();
-        state.failure.get_or_insert_with(|| error.to_string());
-        if let Some(position) = position {
-            state.in_flight.remove(&position);
-        }
+        state.in_flight.remove(&place.position);
+        state.failed.insert(place.position, bytes);
+        self.changed.notify_all();
+        error
+    }
+
+    /// Takes no more frames, because of an error, which it hands back.
+    fn fail(&self, error: Error) -> Error {
+        tracing::error!(%error, "the store takes no writes from now on");
+        self.state.lock().failure.get_or_insert_with(|| error.to_string());
         self.changed.notify_all();
         error
     }

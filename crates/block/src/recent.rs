@@ -44,6 +44,16 @@ impl Recent {
         }
     }
 
+    /// A block's frame was written anew elsewhere. If the block was found in another place before, it stays there.
+    pub(crate) fn moved(&self, name: Name, from: Position, to: Entry) {
+        let mut shard = self.shard(&name).lock();
+        if let Some(entry) = shard.get_mut(&name)
+            && entry.location.position == from
+        {
+            *entry = Entry { is_copy: entry.is_copy, ..to };
+        }
+    }
+
     /// How many blocks there are.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)

@@ -57,6 +57,13 @@ impl Roots {
         known.unindexed.range(..position).map(|(position, stream)| (*stream, *position)).collect()
     }
 
+    /// Forgets the roots from a position on. A stream whose newest one is among them has the one before, if that is not in the
+    /// index yet; the caller inserts what there is instead.
+    pub(crate) fn forget_from(&self, position: Position) {
+        let mut known = self.known.lock();
+        known.unindexed.split_off(&position);
+    }
+
     /// The index knows the roots below a position now.
     pub(crate) fn forget_below(&self, position: Position) {
         let mut known = self.known.lock();

@@ -4,17 +4,18 @@
 //! one before. A gap is a segment that says only this: it stands for one or more that were retired (`gaps`).
 
 mod gaps;
+mod spares;
 
 use crate::checksum::Salt;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::limits::SEGMENT_FILES_OPEN_MAX;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::{Disk, Error, Location, Position, Result, StoreId};
+use crate::{Disk, Error, Location, Position, Result, StoreId, reserve};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 
@@ -59,6 +60,8 @@ pub(crate) struct Segments {
     numbers: RwLock<BTreeMap<u32, Kind>>,
     /// Files of retired segments that are still to be removed.
     retired: Mutex<Vec<String>>,
+    /// Spare segments that are there.
+    spares: Mutex<BTreeSet<u64>>,
     files: Cache<u32, Arc<SegmentFile>>,
 }
 
@@ -67,7 +70,8 @@ impl Segments {
     pub(crate) fn new(disk: Arc<dyn Disk>, store: StoreId) -> Result<Self> {
         let Listing { numbers, retired } = list(&*disk)?;
         let (numbers, retired) = (RwLock::new(numbers), Mutex::new(retired));
-        Ok(Self { disk, store, numbers, retired, files: Cache::new(SEGMENT_FILES_OPEN_MAX) })
+        let spares = Mutex::new(spares::list(&*disk));
+        Ok(Self { disk, store, numbers, retired, spares, files: Cache::new(SEGMENT_FILES_OPEN_MAX) })
     }
 
     /// The store's identity.
@@ -152,16 +156,33 @@ impl Segments {
         Ok(header)
     }
 
-    /// Makes a segment of some length. Neither its header nor its name is durable yet.
-    pub(crate) fn create(&self, header: &SegmentHeader, bytes: u64) -> Result<Arc<SegmentFile>> {
-        let path = self.path(header.number);
-        let failed = |source| Error::disk("create", &path, source);
-        let file = self.disk.create(&file_name(header.number), bytes).map_err(failed)?;
-        file.write_at(&[IoSlice::new(&header.encode())], 0).map_err(failed)?;
-        let file = Arc::new(SegmentFile::new(header.number, path, file));
-        self.files.insert(header.number, file.clone());
-        self.numbers.write().insert(header.number, Kind::Written);
-        Ok(file)
+    /// Makes a segment of some length, and no less than `bytes_min`; gives its length. If the disk is full, and the caller may use the
+    /// reserve, it is made of a spare. Neither its header nor its name is durable yet.
+    pub(crate) fn create(&self, header: &SegmentHeader, bytes: u64, bytes_min: u64) -> Result<(Arc<SegmentFile>, u64)> {
+        let (number, path) = (header.number, self.path(header.number));
+        let (file, bytes) = match self.create_file(number, bytes) {
+            Err(Error::Full) if reserve::may_use() => self.take_spare(number, bytes_min).ok_or(Error::Full)?,
+            created => (created?, bytes),
+        };
+        let written = file.file().write_at(&[IoSlice::new(&header.encode())], 0);
+        if let Err(source) = written {
+            // The reason why there is no segment counts, not whether its remains could be removed.
+            let _ = self.disk.remove(&file_name(number));
+            return Err(Error::disk("create", &path, source));
+        }
+        self.files.insert(number, file.clone());
+        self.numbers.write().insert(number, Kind::Written);
+        Ok((file, bytes))
+    }
+
+    fn create_file(&self, number: u32, bytes: u64) -> Result<Arc<SegmentFile>> {
+        if !self.has_room(bytes) {
+            return Err(Error::Full);
+        }
+        let path = self.path(number);
+        let file = self.disk.create(&file_name(number), bytes);
+        let file = file.map_err(|source| Error::disk("create", &path, source))?;
+        Ok(Arc::new(SegmentFile::new(number, path, file)))
     }
 
     /// Removes a segment that is no part of the log.
@@ -206,7 +227,12 @@ impl Segments {
     }
 
     fn folder(&self) -> String {
-        format!("{}/{SEGMENTS_FOLDER}", self.disk.place())
+        self.place_of(SEGMENTS_FOLDER)
+    }
+
+    /// What messages call a file.
+    fn place_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.disk.place())
     }
 }
 

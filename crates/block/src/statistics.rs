@@ -40,7 +40,8 @@ pub struct Usage {
 pub enum Health {
     /// It does.
     Ok,
-    /// It does not, until it is opened again: a write or a sync failed, and what the disk holds since then is unknown.
+    /// It does not, until [`crate::Store::come_back`] succeeds or it is opened again: a write or a sync failed, and what the disk
+    /// holds since then is unknown.
     ReadOnly {
         /// The first failure.
         reason: String,

@@ -21,17 +21,19 @@ pub use reach::Reach;
 pub use verify::{Damage, DamagedSubject, Verified};
 
 use crate::damages::Damages;
-use crate::frame::FRAME_HEADER_BYTES;
+use crate::frame::{FRAME_HEADER_BYTES, Subject};
 use crate::garbage::Garbage;
 use crate::layout::{self, Survey};
-use crate::log::Log;
+use crate::log::{Log, Rewritten};
 use crate::recent::Recent;
-use crate::recovery::{Progress, Recovered, recover};
+use crate::recovery::{Progress, Recovered, entry, recover};
+use crate::reserve;
 use crate::roots::Roots;
 use crate::segments::Segments;
 use crate::{Block, directory::DirectoryLock};
 use crate::{
-    Blocks, Disk, Error, Health, Index, Name, Position, Result, Space, Statistics, StoreId, StoreOptions, Usage,
+    Blocks, Disk, Error, Health, Index, Name, Position, RecordKind, Result, Space, Statistics, StoreId, StoreOptions,
+    Usage,
 };
 use index_flush::Indexed;
 use parking_lot::Mutex;
@@ -99,6 +101,8 @@ impl Store {
         progress: Progress<'_>,
     ) -> Result<Self> {
         let segments = Arc::new(Segments::new(disk.clone(), store)?);
+        let space = disk.space().map_err(|source| Error::disk("measure", &disk.place(), source))?;
+        let options = StoreOptions { segment_bytes: reserve::segment_bytes(options.segment_bytes, space), ..options };
         let Recovered { log, indexed } = recover(segments.clone(), &*index, &options, progress)?;
         Ok(Self {
             disk,
@@ -160,6 +164,24 @@ impl Store {
     /// The store's identity.
     pub fn id(&self) -> StoreId {
         self.segments.store()
+    }
+
+    /// Tries to take writes again after a failure. What no sync had covered is read back and written anew; if that cannot be done,
+    /// the store stays as it is.
+    pub fn come_back(&self) -> Result<()> {
+        let durable = self.log.durable().position;
+        self.log.come_back(|rewritten| {
+            self.roots.forget_from(durable);
+            for Rewritten { header, from, to } in rewritten {
+                match header.subject {
+                    Subject::Block(name) => self.recent.moved(name, *from, entry(*to, header)),
+                    Subject::Record { kind: RecordKind::Root, stream, .. } => self.roots.insert(stream, *to),
+                    Subject::Record { kind: RecordKind::Intent, .. } => {}
+                }
+            }
+        })?;
+        tracing::info!("the store takes writes again");
+        Ok(())
     }
 
     /// Whether the store takes writes.

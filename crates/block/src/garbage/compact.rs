@@ -137,8 +137,8 @@ impl Store {
     fn append_copy(&self, name: Name, header: FrameHeader, payload: &[u8]) -> Result<()> {
         let draft = Draft::packed(header, &[], payload);
         let written = |position| self.recent.insert(name, Entry { is_copy: true, ..entry(position, draft.header()) });
-        let (_, head) = self.log.append(&draft, written)?;
-        self.keep_index_close(head)?;
+        self.keep_index_close()?;
+        self.log.append(&draft, written)?;
         self.report(|progress| progress.copied_bytes += draft.frame_bytes() as u64);
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::segments::Segments;
 use crate::{Error, Position, Result};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A position, and how many bytes of frames lie below it.
@@ -45,7 +45,7 @@ impl Head {
             SegmentHeader { store: segments.store(), number, follows: follows.position, durable, is_gap: false };
         let bytes_min = SEGMENT_HEADER_BYTES as u64 + frame_bytes as u64;
         let bytes = segment_bytes.clamp(bytes_min, SEGMENT_BYTES_MAX);
-        let file = segments.create(&header, bytes)?;
+        let (file, bytes) = segments.create(&header, bytes, bytes_min)?;
         let mark = Mark { position: SegmentHeader::first_frame(number), log_bytes: follows.log_bytes };
         Ok(Self { file, mark, end: bytes as u32, is_new: true })
     }
@@ -69,6 +69,8 @@ pub(super) struct State {
     pub(super) names_changed: bool,
     /// Whether someone is syncing.
     pub(super) is_syncing: bool,
+    /// Frames that have a place but could not be written, with their lengths.
+    pub(super) failed: BTreeMap<Position, u32>,
     /// Why nothing is written any more.
     pub(super) failure: Option<String>,
 }
@@ -83,6 +85,7 @@ impl State {
             in_flight: BTreeSet::new(),
             filled: Vec::new(),
             is_syncing: false,
+            failed: BTreeMap::new(),
             failure: None,
         }
     }
@@ -100,11 +103,21 @@ impl State {
         self.names_changed = true;
     }
 
+    /// Goes on behind a head up to which everything is durable, after a failure.
+    pub(super) fn begin_anew(&mut self, head: Head) {
+        self.durable = head.mark;
+        self.head = head;
+        self.filled.clear();
+        self.names_changed = false;
+        self.failed.clear();
+        self.failure = None;
+    }
+
     pub(super) fn reserve(&mut self, bytes: u32) -> Place {
         let position = self.head.mark.position;
         self.head.mark = Mark { position: position.after(bytes), log_bytes: self.head.mark.log_bytes + bytes as u64 };
         self.in_flight.insert(position);
-        Place { file: self.head.file.clone(), head: self.head.mark, position, durable: self.durable.position }
+        Place { file: self.head.file.clone(), position, durable: self.durable.position }
     }
 
     pub(super) fn is_writing_below(&self, position: Position) -> bool {

@@ -51,7 +51,7 @@ impl Log {
 
     fn run(&self, round: &Round) -> Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
-        round.run(&self.segments).map_err(|error| self.fail(error, None))
+        round.run(&self.segments).map_err(|error| self.fail(error))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Whoever changes the index holds its turn, so what a turn reads stays true until it writes.
 
 use super::Store;
-use crate::limits::{UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX};
+use crate::limits::{UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX, UNINDEXED_STOP_MAX};
 use crate::log::Mark;
 use crate::recent::Entry;
 use crate::{Blocks, IndexState, IndexUpdate, Name, Position, Result, Totals};
@@ -59,35 +59,36 @@ impl Store {
         self.flush_index_in_turn(&self.indexed.turn())
     }
 
-    /// Called after each append with the log's head: flushes when the index is too far behind.
-    pub(crate) fn keep_index_close(&self, head: Mark) -> Result<()> {
-        let lag = self.lag(head);
+    /// Called before each append: moves what is durable when the index is too far behind. An index that cannot be changed, as on a
+    /// full disk, keeps nobody from appending until it is much too far behind.
+    pub(crate) fn keep_index_close(&self) -> Result<()> {
+        let lag = self.lag();
         if lag < 1.0 {
             return Ok(());
         }
         let must_wait = lag >= UNINDEXED_OVERRUN_MAX as f64;
         let turn = if must_wait { Some(self.indexed.turn()) } else { self.indexed.turn.try_lock().map(Turn) };
-        match turn {
-            Some(turn) if self.lag(head) >= 1.0 => {
-                self.sync()?;
-                self.flush_index_in_turn(&turn)
+        let flushed = match turn {
+            Some(turn) if self.lag() >= 1.0 => self.sync().and_then(|()| self.flush_index_in_turn(&turn)),
+            _ => return Ok(()),
+        };
+        match flushed {
+            Err(error) if self.lag() < UNINDEXED_STOP_MAX as f64 => {
+                tracing::warn!(%error, "the index stays behind");
+                Ok(())
             }
-            _ => Ok(()),
+            flushed => flushed,
         }
     }
 
     /// Bytes of log that are not in the index: what the next start reads.
     pub fn unindexed_bytes(&self) -> u64 {
-        self.unindexed_bytes_below(self.log.head())
-    }
-
-    fn unindexed_bytes_below(&self, head: Mark) -> u64 {
-        head.log_bytes.saturating_sub(self.indexed.totals().log_bytes)
+        self.log.head().log_bytes.saturating_sub(self.indexed.totals().log_bytes)
     }
 
     /// How far the index is behind, as a part of what is allowed.
-    fn lag(&self, head: Mark) -> f64 {
-        let bytes = self.unindexed_bytes_below(head) as f64 / UNINDEXED_BYTES_MAX as f64;
+    fn lag(&self) -> f64 {
+        let bytes = self.unindexed_bytes() as f64 / UNINDEXED_BYTES_MAX as f64;
         bytes.max(self.recent.count() as f64 / UNINDEXED_ENTRIES_MAX as f64)
     }
 
@@ -122,7 +123,8 @@ impl Store {
 
     /// Changes the index.
     pub(crate) fn apply_to_index(&self, _turn: &Turn<'_>, update: &IndexUpdate) -> Result<()> {
-        self.index.apply(update).map_err(|error| self.log.stop(error))?;
+        self.segments.give_spare_to_index();
+        self.index.apply(update)?;
         let IndexUpdate { watermark, totals, whole_from, .. } = *update;
         *self.indexed.known.lock() = Known { watermark, totals, whole_from };
         Ok(())

@@ -36,9 +36,9 @@ impl Store {
         let (header, links, stored) = block.parts();
         let draft = Draft::packed(header, links, stored);
         let written = |position| self.recent.insert(name, entry(position, draft.header()));
-        let (_, head) = self.log.append(&draft, written)?;
+        self.keep_index_close()?;
+        self.log.append(&draft, written)?;
         self.damages.forget(&name);
-        self.keep_index_close(head)?;
         Ok(true)
     }
 

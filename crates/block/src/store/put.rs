@@ -10,13 +10,12 @@ impl Store {
     /// Appends a record. It is durable after the next [`Blocks::sync`].
     pub fn append(&self, record: &Record) -> Result<Position> {
         let draft = Draft::record(record, self.options.compression)?;
-        let (position, head) = self.log.append(&draft, |position| {
+        self.keep_index_close()?;
+        self.log.append(&draft, |position| {
             if record.kind == RecordKind::Root {
                 self.roots.insert(record.stream, position);
             }
-        })?;
-        self.keep_index_close(head)?;
-        Ok(position)
+        })
     }
 
     /// Whether a block is there, with all that it links to, and stays.
@@ -38,9 +37,9 @@ impl Store {
         }
         let draft = Draft::block(name, block, self.options.compression)?;
         let written = |position| self.recent.insert(name, entry(position, draft.header()));
-        let (_, head) = self.log.append(&draft, written)?;
+        self.keep_index_close()?;
+        self.log.append(&draft, written)?;
         self.damages.forget(&name);
-        self.keep_index_close(head)?;
         Ok(name)
     }
 }

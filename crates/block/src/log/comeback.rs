@@ -1,0 +1,130 @@
+//! Taking writes again after a failure.
+//!
+//! After a failed write or sync nobody knows what the disk holds of the frames behind the last completed sync: a later sync of
+//! the same files may report success although pages were dropped. So these files are given up from there on. What was appended
+//! since is read back, which is mostly from memory, compared with its checksums, and written into a new segment that follows on
+//! the last place that is known to be durable. A sync of that new file says something again.
+//!
+//! If a frame cannot be read back, something that was accepted is lost, and the log stays as it is: it takes no writes.
+
+use super::state::{Head, State};
+use super::{Log, Mark};
+use crate::checksum::Salt;
+use crate::frame::{Draft, FrameHeader};
+use crate::limits::RECOVERY_WINDOW_BYTES;
+use crate::scan::Scan;
+use crate::segment_header::SegmentHeader;
+use crate::{Error, Position, Result};
+use parking_lot::MutexGuard;
+use std::collections::BTreeMap;
+
+/// A frame that was written anew.
+pub(crate) struct Rewritten {
+    pub(crate) header: FrameHeader,
+    pub(crate) from: Position,
+    pub(crate) to: Position,
+}
+
+impl Log {
+    /// Tries to take writes again. `moved` is told where the frames lie that no sync had covered, before anybody can append.
+    pub(crate) fn come_back(&self, moved: impl FnOnce(&[Rewritten])) -> Result<()> {
+        let mut state = self.state.lock();
+        while state.is_syncing || !state.in_flight.is_empty() {
+            self.changed.wait(&mut state);
+        }
+        if state.failure.is_none() {
+            return Ok(());
+        }
+        state.is_syncing = true;
+        let done = self.rewrite(&mut state);
+        state.is_syncing = false;
+        self.changed.notify_all();
+        let (head, rewritten) = done?;
+        moved(&rewritten);
+        let given_up = self.segments.written_from(state.durable.position.segment() + 1);
+        state.begin_anew(head);
+        drop(state);
+        self.remove_given_up(given_up);
+        Ok(())
+    }
+
+    fn rewrite(&self, state: &mut MutexGuard<'_, State>) -> Result<(Head, Vec<Rewritten>)> {
+        let (durable, end, failed) = (state.durable, state.head.mark, state.failed.clone());
+        let number = state.next_number;
+        state.next_number += 1;
+        MutexGuard::unlocked(state, || {
+            let bytes = end.log_bytes - durable.log_bytes;
+            let header_bytes = SegmentHeader::first_frame(number).offset() as u64;
+            let bytes = self.segment_bytes.max(header_bytes + bytes);
+            let head = Head::in_new_segment(&self.segments, bytes, 0, number, &durable, durable.position)?;
+            let rewritten = self.fill(head, durable, end.position, &failed);
+            if rewritten.is_err()
+                && let Err(error) = self.segments.remove(number)
+            {
+                tracing::debug!(%error, "a segment that was begun to go on with stays");
+            }
+            rewritten
+        })
+    }
+
+    /// Copies the frames between two places behind a head, and makes it durable.
+    fn fill(
+        &self,
+        mut head: Head,
+        from: Mark,
+        to: Position,
+        failed: &BTreeMap<Position, u32>,
+    ) -> Result<(Head, Vec<Rewritten>)> {
+        let mut rewritten = Vec::new();
+        let numbers = self.segments.written_from(from.position.segment());
+        let numbers: Vec<_> = numbers.into_iter().filter(|number| *number <= to.segment()).collect();
+        for (index, number) in numbers.iter().copied().enumerate() {
+            let first = SegmentHeader::first_frame(number);
+            let begin = if number == from.position.segment() { from.position } else { first };
+            let end = match numbers.get(index + 1) {
+                None => to.offset(),
+                Some(next) => self.segments.header(*next)?.map_or(0, |header| header.follows.offset()),
+            };
+            let file = self.segments.open(number)?;
+            let mut scan = Scan::new(file, self.segments.store(), begin, end, RECOVERY_WINDOW_BYTES);
+            while !scan.is_at_end() {
+                if let Some(bytes) = failed.get(&scan.position()) {
+                    scan.skip_bytes(*bytes);
+                    continue;
+                }
+                rewritten.push(self.copy(&mut scan, &mut head)?);
+            }
+        }
+        head.file.sync()?;
+        self.segments.sync_names()?;
+        head.is_new = false;
+        Ok((head, rewritten))
+    }
+
+    fn copy(&self, scan: &mut Scan, head: &mut Head) -> Result<Rewritten> {
+        let (from, to) = (scan.position(), head.mark.position);
+        let lost = |fault| Error::Corrupt {
+            what: format!("what was written at {from} since the last sync cannot be read back: {fault}"),
+        };
+        let header = scan.header()?.map_err(lost)?;
+        let payload = scan.payload(&header)?.map_err(lost)?;
+        let draft = Draft::packed(header, &[], payload);
+        let written =
+            draft.write(head.file.file(), Salt { store: self.segments.store(), position: to }, Position::START);
+        written.map_err(|source| Error::disk("write", &head.file.path, source))?;
+        scan.skip(&header);
+        let bytes = header.frame_bytes();
+        head.mark = Mark { position: to.after(bytes), log_bytes: head.mark.log_bytes + bytes as u64 };
+        Ok(Rewritten { header, from, to })
+    }
+
+    /// Removes segments that are no part of the log any more. What cannot be removed goes at the next opening.
+    fn remove_given_up(&self, numbers: Vec<u32>) {
+        let head = self.head().position.segment();
+        for number in numbers.into_iter().filter(|number| *number < head) {
+            if let Err(error) = self.segments.remove(number) {
+                tracing::warn!(%error, "a segment that was given up cannot be removed");
+            }
+        }
+    }
+}
