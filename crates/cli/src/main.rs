@@ -20,6 +20,7 @@ mod defaults;
 mod failure;
 mod node;
 mod output;
+mod scrub;
 mod status;
 
 use arguments::Arguments;

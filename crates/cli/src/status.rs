@@ -1,5 +1,6 @@
 //! What `pantala status` shows, as the node tells it. The field names are those of `--json`.
 
+use crate::scrub::ScrubStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) struct Status {
     pub(crate) space: SpaceStatus,
     /// File data in memory that no block holds yet.
     pub(crate) dirty_bytes: u64,
+    pub(crate) scrub: ScrubStatus,
     pub(crate) health: Health,
     /// What is wrong, each in a sentence.
     pub(crate) problems: Vec<String>,

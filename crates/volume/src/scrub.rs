@@ -135,7 +135,10 @@ impl Scrub {
         point.bytes_done += verified.bytes;
         match verified.next {
             Some(next) if next < end => point.position = next,
-            _ => self.begin_to_walk(pool)?,
+            _ => {
+                point.position = end;
+                self.begin_to_walk(pool)?;
+            }
         }
         Ok(verified.bytes)
     }

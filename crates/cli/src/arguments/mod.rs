@@ -4,7 +4,9 @@ mod gc;
 mod mirror;
 mod node;
 mod pages;
+mod scrub;
 mod store;
+mod units;
 mod volume;
 
 use clap::{Args, Parser, Subcommand};
@@ -16,6 +18,7 @@ pub(crate) use mirror::{
 };
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};
+pub(crate) use scrub::Scrub;
 pub(crate) use store::{Reindex, Store, StoreCommand};
 pub(crate) use volume::{
     Volume, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename, VolumeSet, VolumeShow,
@@ -39,6 +42,7 @@ pub(crate) enum Command {
     Down(Down),
     Sync(Sync),
     Status(Status),
+    Scrub(Scrub),
     Volume(Volume),
     Gc(Gc),
     Mirror(Mirror),

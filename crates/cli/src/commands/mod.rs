@@ -6,6 +6,8 @@ mod gc;
 mod man;
 mod mirror;
 mod reindex;
+mod scrub;
+mod scrub_text;
 mod status;
 mod status_text;
 mod sync;
@@ -25,6 +27,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Down(arguments) => down::run(arguments)?,
         Command::Sync(arguments) => sync::run(arguments)?,
         Command::Status(arguments) => return status::run(arguments),
+        Command::Scrub(arguments) => return scrub::run(arguments),
         Command::Volume(arguments) => volume::run(arguments.command)?,
         Command::Gc(arguments) => gc::run(arguments)?,
         Command::Mirror(arguments) => mirror::run(arguments.command)?,

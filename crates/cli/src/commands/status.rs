@@ -37,6 +37,7 @@ fn text_of_absence(store: &Path, is_json: bool) -> String {
         "volumes": [],
         "space": null,
         "dirty_bytes": null,
+        "scrub": null,
         "health": "down",
         "problems": [not_up(store)],
     });

@@ -1,6 +1,6 @@
 //! A status as people read it.
 
-use super::table;
+use super::{scrub_text, table};
 use crate::output::{self, Tone, toned};
 use crate::status::{Health, MountStatus, SpaceStatus, Status, VolumeStatus};
 use volume::{SETTINGS, Setting};
@@ -19,6 +19,7 @@ pub(super) fn status(status: &Status) -> String {
         ("sync(2)", synced(&status.mounts)),
         ("space", space(&status.space)),
         ("dirty", output::bytes(status.dirty_bytes)),
+        ("scrub", scrub_text::line(&status.scrub)),
         ("health", health(status)),
     ];
     let facts = facts.map(|(name, fact)| format!("{} {fact}\n", toned(&format!("{name:<9}"), Tone::Quiet)));

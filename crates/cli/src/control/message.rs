@@ -1,6 +1,7 @@
 //! What a command asks of a node, and what the node answers.
 
 use super::limits::{STATUS_TIME_MAX, WORK_TIME_MAX};
+use crate::scrub::ScrubStatus;
 use crate::status::{GarbageStatus, Status};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub(crate) enum Request {
         name: String,
         mount: Option<PathBuf>,
     },
+    Scrub(ScrubOrder),
     DeleteVolume {
         name: String,
     },
@@ -48,11 +50,32 @@ pub(crate) enum Request {
     },
 }
 
+/// What to do about scrubbing. Each is answered with how it is then.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum ScrubOrder {
+    /// Begin, or go on with the one that waits.
+    Begin {
+        limit_rate: Option<u64>,
+    },
+    Pause,
+    Resume {
+        limit_rate: Option<u64>,
+    },
+    Cancel,
+    Schedule {
+        every_seconds: Option<u64>,
+    },
+    Show,
+    /// As `Show`, but answered when it has ended or a moment has passed.
+    Watch,
+}
+
 /// What the node answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Response {
     Status(Box<Status>),
     Garbage(Box<GarbageStatus>),
+    Scrub(Box<ScrubStatus>),
     /// Done; what to tell the user.
     Done(Vec<String>),
     /// Nothing was done, or not all; why, in a line.

@@ -9,5 +9,5 @@ mod socket;
 pub(crate) use client::{Client, not_up};
 pub(crate) use frame::{read, write};
 pub(crate) use limits::{REQUEST_BYTES_MAX, REQUEST_TIME_MAX};
-pub(crate) use message::{Request, Response};
+pub(crate) use message::{Request, Response, ScrubOrder};
 pub(crate) use socket::{Listener, SocketFile, is_allowed, listen};

@@ -26,6 +26,7 @@ mod mounts;
 pub(crate) mod places;
 mod preflight;
 mod report;
+mod scrubber;
 mod server;
 mod serving;
 mod signals;
@@ -40,6 +41,7 @@ use mirrors::Mirrors;
 use mounts::Mounts;
 use parking_lot::Mutex;
 use places::Places;
+use scrubber::Scrubber;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -71,6 +73,7 @@ pub(crate) struct Node {
     operation: Mutex<()>,
     /// Syncs with others that are under way.
     mirrors: Mirrors,
+    scrubber: Arc<Scrubber>,
     events: Sender<Event>,
     started: Instant,
 }
@@ -112,6 +115,7 @@ impl Drop for Node {
 /// Drops the node, once the requests under way are answered.
 fn end(node: Arc<Node>) {
     node.mirrors.cut_off();
+    node.scrubber.end();
     stop::wait_for_requests(&node);
     drop(node);
     tracing::info!("ended");

@@ -1,9 +1,14 @@
 //! What the node tells about itself.
 
 use super::Node;
+use crate::scrub::ScrubStatus;
 use crate::status::{Health, MountStatus, NodeStatus, Role, SpaceStatus, Status, VolumeStatus};
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use volume::{Timestamp, VolumeId, VolumeInfo};
+
+/// Damaged things that a status shows.
+const DAMAGES_SHOWN_MAX: usize = 20;
 
 impl Node {
     /// How the node is. It waits for nothing that waits for the disk, but for the list of volumes.
@@ -19,6 +24,7 @@ impl Node {
             volumes,
             space,
             dirty_bytes: self.pool.dirty_bytes(),
+            scrub: self.scrub_status(&mut problems),
             health: health(is_read_only, &problems),
             problems,
         }
@@ -106,6 +112,31 @@ impl Node {
             total_bytes: disk.total_bytes,
             ratio: (stored_bytes > 0).then(|| logical_bytes as f64 / stored_bytes as f64),
         }
+    }
+
+    /// How scrubbing is. What is damaged is a problem.
+    fn scrub_status(&self, problems: &mut Vec<String>) -> ScrubStatus {
+        let scrub = self.scrubber.status();
+        let damaged = self.pool.store().damaged();
+        let findings = scrub.last.iter().flat_map(|last| &last.findings);
+        let (mut lines, mut named) = (Vec::new(), BTreeSet::new());
+        for finding in findings.filter(|finding| !finding.healed) {
+            // A block that was put again since is healed.
+            let is_still =
+                finding.block.as_ref().is_none_or(|block| damaged.iter().any(|one| one.name.to_string() == *block));
+            if is_still {
+                lines.push(finding.line());
+                named.extend(finding.block.clone());
+            }
+        }
+        let unnamed = damaged.iter().filter(|block| !named.contains(&block.name.to_string()));
+        lines.extend(unnamed.map(|block| format!("{}; `pantala scrub` tells which files use it", block.what)));
+        let more = lines.len().saturating_sub(DAMAGES_SHOWN_MAX);
+        lines.truncate(DAMAGES_SHOWN_MAX);
+        lines.extend((more > 0).then(|| format!("{more} more are damaged; `pantala scrub --status` names them")));
+        problems.extend(lines);
+        problems.extend(scrub.problem.clone());
+        scrub
     }
 
     /// Whether the store has stopped taking writes.

@@ -2,7 +2,7 @@
 
 use super::events::Event;
 use super::{Node, mirrors};
-use crate::control::{self, Listener, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Request, Response};
+use crate::control::{self, Listener, REQUEST_BYTES_MAX, REQUEST_TIME_MAX, Request, Response, ScrubOrder};
 use crate::failure;
 use anyhow::{Context, Result};
 use std::io;
@@ -89,6 +89,7 @@ impl Node {
             Request::Status => return (Response::Status(Box::new(self.status())), false),
             Request::Mirror => unreachable!("its connection is handed over before"),
             Request::PromoteVolume { name } => self.promote_volume(&name),
+            Request::Scrub(order) => return (self.scrub(&order), false),
             Request::Mount => self.mount_missing().map(|()| Vec::new()),
             Request::CollectGarbage => return (Response::Garbage(Box::new(self.collect_garbage())), false),
             Request::Garbage { finished } => return (Response::Garbage(Box::new(self.garbage(finished))), false),
@@ -102,6 +103,23 @@ impl Node {
         };
         let is_end = is_force || is_down && done.is_ok();
         (response(done), is_end)
+    }
+
+    fn scrub(&self, order: &ScrubOrder) -> Response {
+        let scrubber = &self.scrubber;
+        let done = match *order {
+            ScrubOrder::Watch => return Response::Scrub(Box::new(scrubber.watch())),
+            ScrubOrder::Show => Ok(()),
+            ScrubOrder::Begin { limit_rate } => scrubber.begin(limit_rate),
+            ScrubOrder::Resume { limit_rate } => scrubber.resume(limit_rate),
+            ScrubOrder::Pause => scrubber.pause(),
+            ScrubOrder::Cancel => scrubber.cancel(),
+            ScrubOrder::Schedule { every_seconds } => scrubber.schedule(every_seconds),
+        };
+        match done {
+            Ok(()) => Response::Scrub(Box::new(scrubber.status())),
+            Err(error) => Response::Failed(failure::line(&error)),
+        }
     }
 
     fn sync(&self) -> Result<Vec<String>> {

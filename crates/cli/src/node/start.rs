@@ -6,6 +6,7 @@ use super::mirrors::Mirrors;
 use super::mountpoint::Mountpoint;
 use super::mounts::Mounts;
 use super::places::Places;
+use super::scrubber::Scrubber;
 use super::{Node, Options, preflight, server, signals};
 use crate::control;
 use crate::defaults;
@@ -46,12 +47,14 @@ pub(super) fn start(
         unmounted: Mutex::new(BTreeMap::new()),
         operation: Mutex::new(()),
         mirrors: Mirrors::default(),
+        scrubber: Arc::new(Scrubber::of(store)),
         events: sender,
         started: Instant::now(),
     });
     turn_uring_on();
     node.mount_all(&mountpoint)?;
     server::start(&node, listener)?;
+    Scrubber::start(&node)?;
     Ok((node, events))
 }
 

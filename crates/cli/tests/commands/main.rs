@@ -9,6 +9,7 @@ mod ordinary_user;
 mod outcome;
 mod pages;
 mod pool;
+mod scrub;
 mod syncing;
 mod tree;
 mod up_and_down;

@@ -1,0 +1,48 @@
+//! Sizes and spans of time as users write them.
+
+const SIZE_UNITS: [&str; 5] = ["", "K", "M", "G", "T"];
+
+const SPAN_UNITS: [(&str, u64); 6] =
+    [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 7 * 86_400), ("y", 365 * 86_400)];
+
+/// Bytes per second: `50M`, `50 MiB/s`, `1000000`.
+pub(crate) fn rate(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let size = upper.strip_suffix("/S").unwrap_or(&upper);
+    let (number, unit) = split(size);
+    let unit = unit.strip_suffix("IB").or(unit.strip_suffix('B')).unwrap_or(unit);
+    let power = SIZE_UNITS.iter().position(|name| *name == unit);
+    let bytes = number.parse::<u64>().ok().zip(power).and_then(|(number, power)| number.checked_shl(10 * power as u32));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "it is a number of bytes per second, as in 50M".to_owned())
+}
+
+/// Seconds of a span of time: `30d`, `12h`; `None` for `never`.
+pub(crate) fn span_or_never(text: &str) -> Result<Option<u64>, String> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let (number, unit) = split(text.trim());
+    let unit = SPAN_UNITS.iter().find(|(name, _)| *name == unit);
+    let seconds = number.parse::<u64>().ok().zip(unit).and_then(|(number, (_, seconds))| number.checked_mul(*seconds));
+    let seconds = seconds.filter(|seconds| *seconds > 0);
+    seconds
+        .map(Some)
+        .ok_or_else(|| "it is a number with s, m, h, d, w or y behind it, as in 30d, or `never`".to_owned())
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()));
+    (number, unit.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_and_spans_are_read_and_nonsense_is_refused() {
+        assert_eq!((rate("50M"), rate("1 GiB/s"), rate("7")), (Ok(50 << 20), Ok(1 << 30), Ok(7)));
+        assert_eq!((span_or_never("30d"), span_or_never("never")), (Ok(Some(30 * 86_400)), Ok(None)));
+        assert!(["", "M", "0", "5X", "-1"].iter().all(|text| rate(text).is_err() && span_or_never(text).is_err()));
+    }
+}
