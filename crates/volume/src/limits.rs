@@ -133,9 +133,6 @@ pub(crate) const SCRUB_DAMAGES_MAX: usize = 10_000;
 /// Blocks to which a scrub's walk comes in a step.
 pub(crate) const SCRUB_WALK_STEP_BLOCKS: usize = 1_000;
 
-/// Walks of a scrub that finds blocks lacking while the volumes change.
-pub(crate) const SCRUB_WALKS_MAX: u32 = 3;
-
 /// Users that a scrub names of a block.
 pub(crate) const SCRUB_USERS_MAX: usize = 100;
 

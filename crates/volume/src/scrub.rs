@@ -16,9 +16,9 @@ mod users;
 
 pub use finding::{Finding, User};
 
-use crate::limits::{SCRUB_DAMAGES_MAX, SCRUB_WALK_STEP_BLOCKS, SCRUB_WALKS_MAX};
+use crate::limits::{SCRUB_DAMAGES_MAX, SCRUB_WALK_STEP_BLOCKS};
 use crate::{Pool, PoolError};
-use block::{Damage, Name, Position, Reach};
+use block::{Damage, Hold, Name, Position, Reach};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A scrub under way.
@@ -48,10 +48,9 @@ enum Stage {
 
 struct Walk {
     reach: Reach,
-    /// What the walk began from.
-    from: Vec<Name>,
     lacking: BTreeMap<Name, String>,
-    number: u32,
+    /// What the walk began with stays, also when the volumes need it no more.
+    _hold: Hold,
 }
 
 /// What a scrub is doing.
@@ -145,12 +144,10 @@ impl Scrub {
 
     fn begin_to_walk(&mut self, pool: &Pool) -> Result<(), PoolError> {
         self.findings = finding::of_records(pool, &self.point.damages)?;
-        self.stage = Stage::Walking(Box::new(Walk::new(pool, &self.point.damages, 1)?));
+        self.stage = Stage::Walking(Box::new(Walk::new(pool, &self.point.damages)?));
         Ok(())
     }
 
-    /// A walk beside the load may miss blocks that nothing needs any more. So what it finds lacking is looked for once more if what
-    /// is retained has changed meanwhile.
     fn walk(&mut self, pool: &Pool) -> Result<(), PoolError> {
         let Stage::Walking(walk) = &mut self.stage else { return Ok(()) };
         let lacking = &mut walk.lacking;
@@ -160,11 +157,6 @@ impl Scrub {
             }
         };
         if walk.reach.step(pool.store(), SCRUB_WALK_STEP_BLOCKS, &mut found)? {
-            return Ok(());
-        }
-        if !walk.lacking.is_empty() && walk.number < SCRUB_WALKS_MAX && pool.retained()? != walk.from {
-            let number = walk.number + 1;
-            **walk = Walk::new(pool, &self.point.damages, number)?;
             return Ok(());
         }
         let lacking = std::mem::take(&mut walk.lacking);
@@ -191,8 +183,8 @@ impl Scrub {
 }
 
 impl Walk {
-    fn new(pool: &Pool, damages: &[Damage], number: u32) -> Result<Self, PoolError> {
-        let from = pool.retained()?;
-        Ok(Self { reach: Reach::new(from.clone(), damages), from, lacking: BTreeMap::new(), number })
+    fn new(pool: &Pool, damages: &[Damage]) -> Result<Self, PoolError> {
+        let hold = pool.store().hold();
+        Ok(Self { reach: Reach::new(pool.retained()?, damages), lacking: BTreeMap::new(), _hold: hold })
     }
 }
