@@ -4,18 +4,67 @@
 //! when the kernel knows it no more: until then somebody may have it open.
 
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use volume::Inode;
 
 /// Parts, each under its own lock.
 const SHARDS: usize = 64;
 
-/// Set in a count when the inode has no name left.
-const ORPHAN: u64 = 1 << 63;
+/// Inodes whose counts lie together. Inodes that are made together are looked up together.
+const PAGE_INODES: usize = 64;
 
-/// How often each inode was named to the kernel: 16 bytes for each inode that the kernel keeps.
+/// In a page: the count is among the high ones.
+const HIGH: u8 = u8::MAX;
+
+/// How often each inode was named to the kernel. A byte for each inode and little more, since the kernel may keep millions: one
+/// that keeps a single inode of each page costs a page for each.
 pub(crate) struct Lookups {
-    shards: Box<[Mutex<HashMap<Inode, u64>>]>,
+    shards: Box<[Mutex<Shard>]>,
+}
+
+#[derive(Default)]
+struct Shard {
+    pages: HashMap<u64, [u8; PAGE_INODES]>,
+    /// Counts that are too high for a byte.
+    high: HashMap<Inode, u64>,
+    /// Inodes that the kernel knows and that have no name left.
+    orphans: HashSet<Inode>,
+}
+
+fn place(inode: Inode) -> (u64, usize) {
+    (inode.0 / PAGE_INODES as u64, inode.0 as usize % PAGE_INODES)
+}
+
+impl Shard {
+    fn count(&self, inode: Inode) -> u64 {
+        let (page, slot) = place(inode);
+        match self.pages.get(&page).map_or(0, |page| page[slot]) {
+            HIGH => self.high.get(&inode).copied().unwrap_or(HIGH as u64),
+            count => count as u64,
+        }
+    }
+
+    fn set(&mut self, inode: Inode, count: u64) {
+        let (number, slot) = place(inode);
+        let page = self.pages.entry(number).or_insert([0; PAGE_INODES]);
+        page[slot] = count.min(HIGH as u64) as u8;
+        if count >= HIGH as u64 {
+            self.high.insert(inode, count);
+            return;
+        }
+        let is_empty = count == 0 && page.iter().all(|count| *count == 0);
+        self.high.remove(&inode);
+        if is_empty {
+            self.pages.remove(&number);
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        if self.pages.capacity() > 4 * self.pages.len() + 64 {
+            self.pages.shrink_to_fit();
+        }
+    }
 }
 
 impl Lookups {
@@ -23,54 +72,43 @@ impl Lookups {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    fn shard(&self, inode: Inode) -> &Mutex<HashMap<Inode, u64>> {
-        &self.shards[inode.0 as usize % SHARDS]
+    fn shard(&self, inode: Inode) -> &Mutex<Shard> {
+        &self.shards[place(inode).0 as usize % SHARDS]
     }
 
     /// An answer names the inode.
     pub(crate) fn add(&self, inode: Inode) {
-        *self.shard(inode).lock().entry(inode).or_default() += 1;
+        let mut shard = self.shard(inode).lock();
+        let count = shard.count(inode);
+        shard.set(inode, count + 1);
     }
 
     /// The kernel drops some answers. Gives whether the inode is to be reclaimed.
     pub(crate) fn forget(&self, inode: Inode, count: u64) -> bool {
         let mut shard = self.shard(inode).lock();
-        let Some(known) = shard.get_mut(&inode) else { return false };
-        let left = (*known & !ORPHAN).saturating_sub(count);
-        if left > 0 {
-            *known = *known & ORPHAN | left;
-            return false;
-        }
-        let is_orphan = *known & ORPHAN != 0;
-        shard.remove(&inode);
-        if shard.capacity() > 4 * shard.len() + 64 {
-            shard.shrink_to_fit();
-        }
-        is_orphan
+        let left = shard.count(inode).saturating_sub(count);
+        shard.set(inode, left);
+        left == 0 && shard.orphans.remove(&inode)
     }
 
     /// An inode without a name got one.
     pub(crate) fn adopt(&self, inode: Inode) {
-        if let Some(known) = self.shard(inode).lock().get_mut(&inode) {
-            *known &= !ORPHAN;
-        }
+        self.shard(inode).lock().orphans.remove(&inode);
     }
 
     /// Forgets everything. Gives the inodes that are to be reclaimed.
     pub(crate) fn take_orphans(&self) -> Vec<Inode> {
-        let known = self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock()));
-        known.filter(|(_, count)| count & ORPHAN != 0).map(|(inode, _)| inode).collect()
+        self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock()).orphans).collect()
     }
 
     /// The inode lost its last name. Gives whether it is to be reclaimed now.
     pub(crate) fn orphan(&self, inode: Inode) -> bool {
-        match self.shard(inode).lock().get_mut(&inode) {
-            Some(known) => {
-                *known |= ORPHAN;
-                false
-            }
-            None => true,
+        let mut shard = self.shard(inode).lock();
+        let is_known = shard.count(inode) > 0;
+        if is_known {
+            shard.orphans.insert(inode);
         }
+        !is_known
     }
 }
 
@@ -104,5 +142,27 @@ mod tests {
         assert!(!lookups.forget(Inode(20), 1));
         assert!(lookups.orphan(Inode(21)));
         assert!(!lookups.forget(Inode(22), 1));
+    }
+
+    #[test]
+    fn counts_are_exact_however_high() {
+        let lookups = Lookups::new();
+        (0..1000).for_each(|_| lookups.add(Inode(20)));
+        assert!(!lookups.orphan(Inode(20)));
+        for count in [1, 743, 1, 1, 253] {
+            assert!(!lookups.forget(Inode(20), count));
+        }
+        assert!(lookups.forget(Inode(20), 1));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_inodes_that_the_kernel_forgot() {
+        let lookups = Lookups::new();
+        (16..10_000).map(Inode).for_each(|inode| lookups.add(inode));
+        (16..10_000).map(Inode).for_each(|inode| assert!(!lookups.forget(inode, 1)));
+        for shard in &lookups.shards {
+            let pages = &shard.lock().pages;
+            assert!(pages.is_empty() && pages.capacity() <= 256);
+        }
     }
 }
