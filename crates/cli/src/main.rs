@@ -18,6 +18,7 @@ mod commands;
 mod control;
 mod defaults;
 mod failure;
+mod memory;
 mod node;
 mod output;
 mod scrub;
@@ -25,12 +26,7 @@ mod status;
 
 use arguments::Arguments;
 use clap::Parser;
-use mimalloc::MiMalloc;
 use std::process::ExitCode;
-
-/// Gives memory back after a burst, which glibc's does not.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

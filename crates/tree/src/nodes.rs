@@ -6,13 +6,16 @@ use crate::{Error, Result};
 use block::{Block, Blocks, Name};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The nodes of every tree of a store. Nodes never change, so a cached one is never stale.
 pub struct Nodes {
     blocks: Arc<dyn Blocks>,
     cache: Cache<Name, Arc<Node>, ByMemory>,
     in_use: Arc<TreesInUse>,
+    is_used: AtomicBool,
+    on_use: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 #[derive(Clone)]
@@ -31,7 +34,14 @@ impl Nodes {
     /// Nodes over these blocks, of which up to `cache_bytes` stay in memory.
     pub fn new(blocks: Arc<dyn Blocks>, cache_bytes: u64) -> Arc<Self> {
         let nodes = (cache_bytes / NODE_MEMORY_BYTES).max(16) as usize;
-        Arc::new(Self { blocks, cache: Cache::with_weighter(nodes, cache_bytes, ByMemory), in_use: Arc::default() })
+        let cache = Cache::with_weighter(nodes, cache_bytes, ByMemory);
+        Arc::new(Self {
+            blocks,
+            cache,
+            is_used: AtomicBool::new(false),
+            on_use: OnceLock::new(),
+            in_use: Arc::default(),
+        })
     }
 
     /// The blocks that the nodes lie in.
@@ -53,7 +63,31 @@ impl Nodes {
         self.cache.weight()
     }
 
+    /// Calls this at the first use after the start, and after each [`Self::take_use`]. It must be quick; only the first caller
+    /// of this method is heard.
+    pub fn on_use(&self, notice: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_use.set(Box::new(notice));
+    }
+
+    /// Whether any node was used since the last call.
+    pub fn take_use(&self) -> bool {
+        self.is_used.swap(false, Ordering::Relaxed)
+    }
+
+    /// Drops all cached nodes.
+    pub fn clear(&self) {
+        self.cache.clear();
+    }
+
+    /// Written only when it changes, so that readers on many CPUs share the flag.
+    fn note_use(&self) {
+        if !self.is_used.load(Ordering::Relaxed) && !self.is_used.swap(true, Ordering::Relaxed) {
+            self.on_use.get().inspect(|notice| notice());
+        }
+    }
+
     pub(crate) fn get(&self, name: &Name) -> Result<Arc<Node>> {
+        self.note_use();
         if let Some(node) = self.cache.get(name) {
             return Ok(node);
         }

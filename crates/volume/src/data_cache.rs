@@ -24,6 +24,16 @@ impl DataCache {
         Self(Cache::with_weighter(blocks, DATA_CACHE_BYTES, ByLength))
     }
 
+    /// What it takes, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.weight()
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&self) {
+        self.0.clear();
+    }
+
     /// The body of a block, from memory or from the store.
     pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name) -> Result<Bytes> {
         if let Some(body) = self.0.get(name) {

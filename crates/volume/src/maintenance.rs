@@ -1,19 +1,27 @@
 //! The thread that makes checkpoints: when changes have waited long enough, when there are many, and when somebody wakes it.
 //!
-//! While nothing changes it sleeps: the first change after a quiet time wakes it.
+//! Once nothing has changed and nothing was read for an interval, it drops the caches and sleeps: an idle pool takes little memory
+//! and no time. The first use after a quiet time wakes it.
 
 use crate::limits::{CHECKPOINT_INTERVAL, DIRTY_BYTES_COMMIT, JOURNAL_BYTES_CHECKPOINT, OVERLAY_BYTES_CHECKPOINT};
 use crate::shared::{Shared, Volumes};
 use crate::{Result, Volume};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Starts the thread.
 pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("maintenance".into()).spawn(move || {
         while shared.wake.wait(None) {
+            let mut looked = Instant::now();
             while shared.wake.wait(Some(CHECKPOINT_INTERVAL)) {
-                if maintain_all(&shared, &volumes) == Afterwards::Quiet {
+                let afterwards = maintain_all(&shared, &volumes);
+                if afterwards == Afterwards::Busy || looked.elapsed() < CHECKPOINT_INTERVAL {
+                    continue;
+                }
+                looked = Instant::now();
+                if shared.rest() {
                     break;
                 }
             }

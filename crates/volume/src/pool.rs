@@ -41,12 +41,14 @@ pub struct PoolOptions {
     pub background: bool,
     /// Who owns the first volume, if the pool is new.
     pub owner: Creator,
+    /// Called when nothing happened for a while and caches were dropped: the time to give memory back to the system.
+    pub on_rest: Box<dyn Fn() + Send + Sync>,
 }
 
 impl PoolOptions {
     /// As a node runs it.
     pub fn new(owner: Creator) -> Self {
-        Self { environment: Arc::new(SystemEnvironment), background: true, owner }
+        Self { environment: Arc::new(SystemEnvironment), background: true, owner, on_rest: Box::new(|| {}) }
     }
 }
 
@@ -122,6 +124,7 @@ impl Pool {
     pub fn open_as_it_is(store: Arc<Store>, options: PoolOptions) -> Result<Self, PoolError> {
         let blocks: Arc<dyn Blocks> = store.clone();
         let nodes = Nodes::new(blocks.clone(), NODE_CACHE_BYTES);
+        let wake = Arc::new(Wake::default());
         let flusher = options.background.then(|| Flusher::start(&blocks)).transpose()?;
         let shared = Arc::new(Shared {
             nodes: nodes.clone(),
@@ -129,8 +132,9 @@ impl Pool {
             budget: Arc::default(),
             flusher,
             environment: options.environment,
-            wake: Wake::default(),
+            wake: wake.clone(),
             collector: Collector::default(),
+            on_rest: options.on_rest,
             store: store.clone(),
         });
         let found = Catalog::open(store.clone(), nodes.clone())?;
@@ -139,6 +143,7 @@ impl Pool {
         let mut pool =
             Self { shared, catalog: Arc::new(Mutex::new(catalog)), volumes, maintenance: None, collecting: None };
         if options.background {
+            pool.shared.nodes.on_use(move || wake.wake());
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
             pool.collecting = Some(collector::start(pool.shared.clone(), pool.living())?);
         }
@@ -342,6 +347,11 @@ impl Pool {
     pub(crate) fn open_volumes_with_names(&self) -> Result<Vec<(Arc<Volume>, String)>, PoolError> {
         let infos = self.list_volumes()?;
         Ok(infos.into_iter().filter_map(|info| Some((self.volume(info.id)?, info.name))).collect())
+    }
+
+    /// Memory of what was read and can be read again, in bytes.
+    pub fn cached_bytes(&self) -> u64 {
+        self.shared.nodes.cached_bytes() + self.shared.data.bytes()
     }
 
     fn open_volumes(&self) -> Vec<Arc<Volume>> {

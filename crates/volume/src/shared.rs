@@ -24,11 +24,23 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     pub(crate) flusher: Option<Flusher>,
     pub(crate) environment: Arc<dyn Environment>,
-    pub(crate) wake: Wake,
+    pub(crate) wake: Arc<Wake>,
     pub(crate) collector: Collector,
+    pub(crate) on_rest: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Shared {
+    /// Gives back the memory of what can be read again, if nothing was read since the last call. True if it did.
+    pub(crate) fn rest(&self) -> bool {
+        let is_resting = !self.nodes.take_use();
+        if is_resting {
+            self.nodes.clear();
+            self.data.clear();
+            (self.on_rest)();
+        }
+        is_resting
+    }
+
     pub(crate) fn blocks(&self) -> &dyn Blocks {
         &*self.store
     }

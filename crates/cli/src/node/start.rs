@@ -9,7 +9,7 @@ use super::places::Places;
 use super::scrubber::Scrubber;
 use super::{Node, Options, preflight, server, signals};
 use crate::control;
-use crate::defaults;
+use crate::{defaults, memory};
 use anyhow::{Context, Result};
 use block::{OpenMode, Store, StoreOptions};
 use parking_lot::Mutex;
@@ -73,7 +73,8 @@ fn open_pool(path: &Path, opened: impl FnOnce(&Path) -> Result<()>) -> Result<Po
     let store = Arc::new(store.map_err(|error| cannot_open(path, error))?);
     opened(path)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %path.display(), "starting");
-    Pool::open(store, PoolOptions::new(owner())).with_context(|| format!("cannot open the pool in {}", path.display()))
+    let options = PoolOptions { on_rest: Box::new(memory::give_back), ..PoolOptions::new(owner()) };
+    Pool::open(store, options).with_context(|| format!("cannot open the pool in {}", path.display()))
 }
 
 /// Many of the store's errors name it themselves.

@@ -85,7 +85,7 @@ fn options(number: u8) -> StoreOptions {
 }
 
 fn pool_options(clock: &Arc<Clock>) -> PoolOptions {
-    PoolOptions { environment: clock.clone(), background: false, owner: OWNER }
+    PoolOptions { environment: clock.clone(), background: false, ..PoolOptions::new(OWNER) }
 }
 
 pub(crate) const CREATE: ReplicaMode = ReplicaMode { create: true, replace: false };

@@ -35,7 +35,7 @@ pub(crate) fn store_options() -> StoreOptions {
 pub(crate) const OWNER: Creator = Creator { uid: 1, gid: 1 };
 
 pub(crate) fn pool_options() -> PoolOptions {
-    PoolOptions { environment: Arc::new(Clock::default()), background: false, owner: OWNER }
+    PoolOptions { environment: Arc::new(Clock::default()), background: false, ..PoolOptions::new(OWNER) }
 }
 
 pub(crate) fn open_pool(disk: &SimDisk, is_new: bool) -> Result<Pool, volume::PoolError> {
