@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use volume::{
     AccessListKind, AccessTimes, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges,
-    RenameMode, SetGroupId, Volume, XattrMode,
+    RenameMode, SetGroupId, View, Volume, XattrMode,
 };
 
 /// A volume as the kernel sees it.
@@ -429,20 +429,58 @@ impl Filesystem for VolumeFilesystem {
         length: u64,
         flags: u64,
     ) -> Result<u64, Errno> {
-        if flags != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let point = |point: CopyPoint, done| FilePoint { inode: Inode(point.node), offset: point.offset + done };
-        let mut done = 0;
-        while done < length && !(done > 0 && request.interrupted()) {
-            let step = self.volume.clone_range(point(from, done), point(to, done), length - done, Privileges::Keep);
-            match step {
-                Ok(0) => break,
-                Ok(bytes) => done += bytes,
-                Err(error) if done == 0 => return Err(errno(error)),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
+        let (from, to) = (file_point(Inode(from.node), from), file_point(Inode(to.node), to));
+        copy_in_steps(request, length, flags, |done, length| {
+            self.volume.clone_range(from.plus(done), to.plus(done), length, Privileges::Keep)
+        })
     }
+}
+
+impl VolumeFilesystem {
+    /// As `copy_file_range`, out of a kept state.
+    pub(crate) fn copy_from(
+        &self,
+        request: &Request,
+        (view, inode): (&View, Inode),
+        from: CopyPoint,
+        to: CopyPoint,
+        length: u64,
+        flags: u64,
+    ) -> Result<u64, Errno> {
+        let (from, to) = (file_point(inode, from), file_point(Inode(to.node), to));
+        copy_in_steps(request, length, flags, |done, length| {
+            self.volume.clone_out_of(view, from.plus(done), to.plus(done), length, Privileges::Keep)
+        })
+    }
+
+    /// The inodes that the kernel knows.
+    pub(crate) fn known_inodes(&self) -> Vec<Inode> {
+        self.lookups.known()
+    }
+}
+
+fn file_point(inode: Inode, point: CopyPoint) -> FilePoint {
+    FilePoint { inode, offset: point.offset }
+}
+
+/// Copies from where the steps before ended, until nothing is left, nothing more comes, or somebody wants it to end.
+fn copy_in_steps(
+    request: &Request,
+    length: u64,
+    flags: u64,
+    mut copy: impl FnMut(u64, u64) -> volume::Result<u64>,
+) -> Result<u64, Errno> {
+    if flags != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let mut done = 0;
+    while done < length && !(done > 0 && request.interrupted()) {
+        match copy(done, length - done) {
+            Ok(0) => break,
+            Ok(bytes) => done += bytes,
+            Err(error) if done == 0 => return Err(errno(error)),
+            Err(_) => break,
+        }
+    }
+    Ok(done)
 }

@@ -8,6 +8,7 @@
 mod convert;
 mod filesystem;
 mod inode_flags;
+mod kernel_caches;
 mod listing;
 mod lookups;
 mod past;

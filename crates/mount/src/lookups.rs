@@ -60,6 +60,15 @@ impl Shard {
         }
     }
 
+    fn known(&self) -> Vec<Inode> {
+        let of_page = |(number, page): (&u64, &[u8; PAGE_INODES])| {
+            let first = number * PAGE_INODES as u64;
+            let slots = page.iter().enumerate().filter(|(_, count)| **count > 0);
+            slots.map(move |(slot, _)| Inode(first + slot as u64)).collect::<Vec<_>>()
+        };
+        self.pages.iter().flat_map(of_page).collect()
+    }
+
     fn shrink(&mut self) {
         if self.pages.capacity() > 4 * self.pages.len() + 64 {
             self.pages.shrink_to_fit();
@@ -101,6 +110,12 @@ impl Lookups {
         self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock()).orphans).collect()
     }
 
+    /// All inodes that the kernel knows. The top directory is always among them: nobody looks it up.
+    pub(crate) fn known(&self) -> Vec<Inode> {
+        let looked_up = self.shards.iter().flat_map(|shard| shard.lock().known());
+        std::iter::once(Inode::ROOT).chain(looked_up).collect()
+    }
+
     /// The inode lost its last name. Gives whether it is to be reclaimed now.
     pub(crate) fn orphan(&self, inode: Inode) -> bool {
         let mut shard = self.shard(inode).lock();
@@ -133,6 +148,16 @@ mod tests {
         assert!(!lookups.orphan(Inode(21)));
         assert_eq!(lookups.take_orphans(), [Inode(21)]);
         assert!(lookups.take_orphans().is_empty());
+    }
+
+    #[test]
+    fn all_inodes_that_the_kernel_knows_are_given_with_the_top_directory() {
+        let lookups = Lookups::new();
+        [20, 21, 5000].map(Inode).into_iter().for_each(|inode| lookups.add(inode));
+        lookups.forget(Inode(21), 1);
+        let mut known = lookups.known();
+        known.sort();
+        assert_eq!(known, [1, 20, 5000].map(Inode));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use volume::{
-    AccessListKind, Attributes, Error, Inode, KeptId, KeptRoot, Kind, Snapshot, SnapshotError, Volume, Watcher,
+    AccessListKind, Attributes, Error, Inode, KeptId, KeptRoot, Kind, Snapshot, SnapshotError, View, Volume,
     parse_moment,
 };
 
@@ -100,6 +100,9 @@ impl Past {
     }
 
     fn lookup_moment(&self, directory: Inode, name: &[u8]) -> Result<Entry, Errno> {
+        if name == b"." {
+            return self.shelf(directory);
+        }
         let root = self.resolve(name)?;
         let entry = SlotEntry { directory, name: name.into() };
         let slot = match self.slots.find(&entry, root.id()) {
@@ -128,6 +131,15 @@ impl Past {
             Place::Past { slot, inode } => (self.slot(slot)?, inode),
             Place::Shelf(directory) | Place::Live(directory) => return self.lookup_moment(directory, name),
         };
+        match name {
+            b"." => return self.handle(&slot, directory),
+            b".." if directory == slot.entry.directory => return self.shelf(directory),
+            b".." => {
+                let parent = slot.view.attributes(directory).map_err(errno)?.parent;
+                return self.handle(&slot, Inode(parent));
+            }
+            _ => {}
+        }
         match slot.view.lookup(directory, name) {
             Ok((inode, attributes)) => {
                 slot.named();
@@ -136,6 +148,13 @@ impl Past {
             Err(Error::NotFound) => Ok(Entry::negative(VALID)),
             Err(error) => Err(errno(error)),
         }
+    }
+
+    /// `.` and `..` come from file handles (open_by_handle_at(2)): the kernel may know no inode of the state any more.
+    fn handle(&self, slot: &Slot, inode: Inode) -> Result<Entry, Errno> {
+        let attributes = slot.view.attributes(inode).map_err(errno)?;
+        slot.named();
+        Ok(past_entry(slot, inode, &attributes))
     }
 
     fn slot(&self, number: u16) -> Result<Arc<Slot>, Errno> {
@@ -191,6 +210,16 @@ impl Past {
     pub(crate) fn read(&self, place: Place, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         let (slot, inode) = self.inode(place, Errno::EISDIR)?;
         slot.view.read(inode, offset, buffer).map_err(errno)
+    }
+
+    /// Shows a file of a kept state to whoever copies from it.
+    pub(crate) fn with_file<R>(
+        &self,
+        place: Place,
+        copy: impl FnOnce(&View, Inode) -> Result<R, Errno>,
+    ) -> Result<R, Errno> {
+        let (slot, inode) = self.inode(place, Errno::EISDIR)?;
+        copy(&slot.view, inode)
     }
 
     pub(crate) fn seek(&self, place: Place, offset: u64, what: volume::Seek) -> Result<u64, Errno> {
@@ -313,23 +342,28 @@ fn past_entry(slot: &Slot, inode: Inode, attributes: &Attributes) -> Entry {
     Entry { node: attr.ino, generation: slot.generation, attr, entry_valid: VALID, attr_valid: VALID }
 }
 
-impl Watcher for Past {
+impl Past {
     /// Returns when the kernel has dropped its copies of the lists.
-    fn snapshots_changed(&self) {
-        let Some(queue) = self.notifications.get() else { return };
+    pub(crate) fn drop_lists(&self) {
         let shelves: Vec<_> = self.shelves.lock().keys().copied().collect();
-        for directory in shelves {
-            let node = Place::Shelf(directory).node();
-            let mut notification = Notification::InvalidateInode { node, offset: 0, length: 0 };
+        let node = |directory| Place::Shelf(directory).node();
+        let drop_list = |directory| Notification::InvalidateInode { node: node(directory), offset: 0, length: 0 };
+        self.tell(shelves.into_iter().map(drop_list));
+    }
+
+    pub(crate) fn drop_unused_views(&self, root: KeptId) {
+        self.slots.entries_of(root).into_iter().for_each(|entry| self.suggest(entry));
+    }
+
+    /// Returns when the kernel has taken notice. Never from a request handler.
+    pub(crate) fn tell(&self, notifications: impl IntoIterator<Item = Notification>) {
+        let Some(queue) = self.notifications.get() else { return };
+        for mut notification in notifications {
             while let Err(QueueFull(back)) = queue.push(notification) {
                 queue.flush();
                 notification = back;
             }
         }
         queue.flush();
-    }
-
-    fn drop_unused_views(&self, root: KeptId) {
-        self.slots.entries_of(root).into_iter().for_each(|entry| self.suggest(entry));
     }
 }

@@ -1,6 +1,7 @@
 //! Sends each request to the newest state or to the past, by the node that it names. The past refuses what would change it.
 
 use crate::filesystem::VolumeFilesystem;
+use crate::kernel_caches::KernelCaches;
 use crate::past::{Past, SNAPSHOTS};
 use crate::place::Place;
 use fuse::{
@@ -13,18 +14,23 @@ use volume::{AccessTimes, Volume};
 
 /// Everything that the kernel sees of a volume.
 pub(crate) struct Router {
-    live: VolumeFilesystem,
+    live: Arc<VolumeFilesystem>,
     past: Arc<Past>,
 }
 
 impl Router {
     pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes) -> Self {
         let past = Arc::new(Past::new(volume.clone()));
-        Self { live: VolumeFilesystem::new(volume, access_times), past }
+        Self { live: Arc::new(VolumeFilesystem::new(volume, access_times)), past }
     }
 
     pub(crate) fn past(&self) -> &Arc<Past> {
         &self.past
+    }
+
+    /// What the kernel knows of both.
+    pub(crate) fn kernel_caches(&self) -> KernelCaches {
+        KernelCaches { live: self.live.clone(), past: self.past.clone() }
     }
 
     /// Lets changes of the newest state through.
@@ -50,6 +56,7 @@ impl Filesystem for Router {
         match Place::of(parent) {
             Place::Live(directory) if name == SNAPSHOTS && !self.live.has(parent, name)? => self.past.shelf(directory),
             Place::Live(_) => self.live.lookup(request, parent, name),
+            Place::Shelf(directory) if name == b".." => self.live.lookup(request, directory.0, b"."),
             place => self.past.lookup(place, name),
         }
     }
@@ -291,7 +298,7 @@ impl Filesystem for Router {
         }
     }
 
-    /// Out of the past, the kernel reads and writes instead.
+    /// What is copied out of the past is shared with it.
     fn copy_file_range(
         &self,
         request: &Request,
@@ -301,9 +308,11 @@ impl Filesystem for Router {
         flags: u64,
     ) -> Result<u64, Errno> {
         let live = self.live(to.node)?;
-        if !Place::of(from.node).is_live() {
-            return Err(Errno::EXDEV);
+        match Place::of(from.node) {
+            Place::Live(_) => live.copy_file_range(request, from, to, length, flags),
+            place => self
+                .past
+                .with_file(place, |view, inode| live.copy_from(request, (view, inode), from, to, length, flags)),
         }
-        live.copy_file_range(request, from, to, length, flags)
     }
 }

@@ -3,7 +3,7 @@
 use crate::router::Router;
 use fuse::{Features, Filesystem, LoopDevice, Session, SessionConfig, Transport};
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use volume::{AccessTimes, Volume, Watcher};
 
 /// How a volume is mounted.
@@ -22,6 +22,8 @@ pub struct MountOptions {
 /// A volume that is mounted. It stays so until it is unmounted, from here or from outside.
 pub struct VolumeMount {
     session: Session,
+    /// The volume tells it what changes.
+    _caches: Arc<dyn Watcher>,
     /// Why sync(2) does not reach it, if it does not.
     unsynced: Option<String>,
     follows: bool,
@@ -34,7 +36,7 @@ impl VolumeMount {
         let read_only = options.read_only || wanted.read_only;
         let access_times = if read_only { AccessTimes::Never } else { wanted.access_times };
         let filesystem = Arc::new(Router::new(volume.clone(), access_times));
-        let past = filesystem.past().clone();
+        let (past, caches) = (filesystem.past().clone(), Arc::new(filesystem.kernel_caches()));
         let is_root = rustix::process::geteuid().is_root();
         let mount = fuse::MountOptions {
             source: options.source.into(),
@@ -61,9 +63,9 @@ impl VolumeMount {
         let (session, unsynced) = mount_synced(filesystem, mountpoint, mount, &config)?;
         past.notify(session.notifier())
             .map_err(|source| fuse::Error::Transport { what: "a thread for notifications", source })?;
-        let watcher: Weak<dyn Watcher> = Arc::downgrade(&(past as Arc<dyn Watcher>));
-        volume.watch(watcher);
-        Ok(Self { session, unsynced, follows })
+        let caches: Arc<dyn Watcher> = caches;
+        volume.watch(Arc::downgrade(&caches));
+        Ok(Self { session, unsynced, follows, _caches: caches })
     }
 
     /// Why sync(2) and syncfs(2) do not make what is written here durable; `None` if they do.

@@ -1,7 +1,9 @@
 //! Checkpoints: the overlay goes into the tree, and a new root makes the journal before it needless.
 
+use crate::commit::Journal;
 use crate::edits::edits;
 use crate::journal::Counters;
+
 use crate::kept::Kept;
 use crate::limits::ROOT_AGE_BYTES_MAX;
 use crate::overlay::FrozenOverlay;
@@ -12,6 +14,7 @@ use block::{Blocks, Damage, DamagedSubject, Name, Position, RecordKind};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Instant;
+use tree::Tree;
 
 /// Held while a checkpoint is under way. One that failed is kept here, to be tried again before anything else is frozen.
 #[derive(Default)]
@@ -118,8 +121,18 @@ impl Volume {
     fn freeze(&self, checkpointing: &mut Checkpointing) -> Result<Frozen> {
         let mut journal = self.journal.lock();
         let taken = self.now();
-        let (counters, overlay) = self.cut(&mut journal, || self.layers.freeze());
-        let written = self.append_group(&mut journal, counters);
+        let cut = self.cut(&mut journal, || self.layers.freeze());
+        self.freeze_cut(checkpointing, &mut journal, taken, cut)
+    }
+
+    fn freeze_cut(
+        &self,
+        checkpointing: &mut Checkpointing,
+        journal: &mut Journal,
+        taken: Timestamp,
+        (counters, overlay): (Counters, Arc<FrozenOverlay>),
+    ) -> Result<Frozen> {
+        let written = self.append_group(journal, counters);
         let root = Root {
             tree: None,
             kept: None,
@@ -154,19 +167,61 @@ impl Volume {
     }
 
     fn write_root(&self, frozen: &Frozen, keep: impl FnOnce(&Kept, &Root) -> Result<Kept>) -> Result<()> {
-        let store = &self.shared.store;
-        let batch = edits(&frozen.overlay, self.shared.blocks())?;
-        let tree = self.layers.base.load().tree.apply(batch)?;
-        let mut root = Root { tree: tree.root(), ..frozen.root.clone() };
+        let (tree, mut root) = self.write_tree(frozen)?;
         // What goes may not be opened from here on until it is gone.
         let (kept, _going) = self.kept_after(&root)?;
         let kept = keep(&kept, &root)?;
         root.kept = kept.root();
-        store.append(&root.record(self.id.0))?;
-        store.sync()?;
+        self.append_root(&root)?;
         self.layers.rebase(tree);
         self.kept.store(Arc::new(kept));
         *self.last_checkpoint.lock() = LastCheckpoint::of(&root, &self.shared);
+        Ok(())
+    }
+
+    fn write_tree(&self, frozen: &Frozen) -> Result<(Tree, Root)> {
+        let batch = edits(&frozen.overlay, self.shared.blocks())?;
+        let tree = self.layers.base.load().tree.apply(batch)?;
+        let root = Root { tree: tree.root(), ..frozen.root.clone() };
+        Ok((tree, root))
+    }
+
+    fn append_root(&self, root: &Root) -> Result<()> {
+        let store = &self.shared.store;
+        store.append(&root.record(self.id.0))?;
+        Ok(store.sync()?)
+    }
+
+    /// A checkpoint behind which another state is in force: what `replace` makes of what is kept and of the root of the state before.
+    /// All operations wait meanwhile. If it fails, everything is as it was.
+    pub(crate) fn checkpoint_replacing(
+        &self,
+        checkpointing: &mut Checkpointing,
+        replace: impl FnOnce(&Kept, &Root) -> Result<(Kept, Root)>,
+    ) -> Result<()> {
+        let mut journal = self.journal.lock();
+        let closed = self.gate.write();
+        let taken = self.now();
+        let cut = self.cut_closed(&closed, &mut journal, || self.layers.freeze());
+        let frozen = self.freeze_cut(checkpointing, &mut journal, taken, cut)?;
+        let replaced = self.write_replacing_root(&frozen, replace);
+        if replaced.is_err() {
+            checkpointing.unfinished = Some(frozen);
+        }
+        replaced
+    }
+
+    fn write_replacing_root(
+        &self,
+        frozen: &Frozen,
+        replace: impl FnOnce(&Kept, &Root) -> Result<(Kept, Root)>,
+    ) -> Result<()> {
+        let (_, before) = self.write_tree(frozen)?;
+        let (kept, _going) = self.kept_after(&before)?;
+        let (kept, root) = replace(&kept, &before)?;
+        let root = Root { kept: kept.root(), ..root };
+        self.append_root(&root)?;
+        self.replace_state(&root, kept);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::change::Change;
 use crate::journal::{self, Counters, EncodedPart};
 use crate::{Inode, Result, Volume};
 use block::{Blocks, Name, Record, RecordKind};
+use parking_lot::RwLockWriteGuard;
 use std::sync::atomic::Ordering;
 
 /// The end of a volume's journal.
@@ -61,7 +62,17 @@ impl Volume {
 
     /// Takes the state between two operations, and does what else has to happen there.
     pub(crate) fn cut<R>(&self, journal: &mut Journal, at_the_cut: impl FnOnce() -> R) -> (Counters, R) {
-        let _closed = self.gate.write();
+        let closed = self.gate.write();
+        self.cut_closed(&closed, journal, at_the_cut)
+    }
+
+    /// As [`Volume::cut`], where the gate is closed already.
+    pub(crate) fn cut_closed<R>(
+        &self,
+        _closed: &RwLockWriteGuard<'_, ()>,
+        journal: &mut Journal,
+        at_the_cut: impl FnOnce() -> R,
+    ) -> (Counters, R) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         journal.unwritten.append(&mut self.layers.overlay.take_pending());
         (self.counts.get(), at_the_cut())

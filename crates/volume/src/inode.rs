@@ -126,7 +126,8 @@ pub struct Attributes {
     pub changed: Timestamp,
     /// When it was made.
     pub born: Timestamp,
-    /// Of a directory, the one that holds it; otherwise 0.
+    /// Of a directory, the one that holds it. Of anything else, the one that held it when it got its last name, or 0 if nobody noted
+    /// that: its names may have changed since.
     pub parent: u64,
     /// What chattr(1) sets.
     pub flags: InodeFlags,

@@ -27,6 +27,11 @@ impl InodeLocks {
         self.stripes[stripe_of(inode)].write()
     }
 
+    /// Keeps everybody else away from all inodes.
+    pub(crate) fn write_everything(&self) -> Vec<RwLockWriteGuard<'_, ()>> {
+        self.stripes.iter().map(RwLock::write).collect()
+    }
+
     /// Keeps everybody else away from several inodes.
     pub(crate) fn write_all(&self, inodes: &[Inode]) -> Vec<RwLockWriteGuard<'_, ()>> {
         let mut stripes: Vec<_> = inodes.iter().copied().map(stripe_of).collect();

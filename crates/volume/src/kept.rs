@@ -19,14 +19,17 @@ mod operations;
 mod pins;
 mod received;
 mod retention;
+mod rollback;
 mod root;
 mod snapshot_name;
 mod snapshots;
+mod versions;
 
 pub use key::KeptId;
 pub use retention::{BadRetention, Retention};
 pub use root::KeptRoot;
 pub use snapshots::{Snapshot, SnapshotError, Snapshots};
+pub use versions::{Deleted, Version};
 
 use crate::{Error, Result, Timestamp};
 pub(crate) use history::Sweep;

@@ -30,6 +30,7 @@ impl Volume {
             _ => {}
         }
         attributes.links += 1;
+        attributes.parent = directory.0;
         attributes.changed = self.now();
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         self.add_dentry(directory, &mut parent, name, inode, attributes.kind);

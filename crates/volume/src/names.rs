@@ -210,7 +210,7 @@ impl Volume {
             modified: now,
             changed: now,
             born: now,
-            parent: if is_directory { directory.0 } else { 0 },
+            parent: directory.0,
             flags: parent.flags.inherited(),
         }
     }

@@ -9,6 +9,7 @@ use crate::data_cache::DataCache;
 use crate::environment::{Environment, SystemEnvironment};
 use crate::flush::Flusher;
 use crate::journal::Counters;
+use crate::kept::KeptRoot;
 use crate::limits::NODE_CACHE_BYTES;
 use crate::live::Living;
 use crate::maintenance;
@@ -184,6 +185,30 @@ impl Pool {
             settings: Settings::default(),
         };
         let volume = self.empty_volume(info.id, owner)?;
+        catalog.add(&info, now)?;
+        self.volumes.write().insert(info.id, Arc::new(volume));
+        Ok(info)
+    }
+
+    /// Makes a volume that begins with a kept state of another one, and shares all of it.
+    pub fn clone_volume(&self, source: &Volume, root: &KeptRoot, name: &str) -> Result<VolumeInfo, PoolError> {
+        // The state stays until the new volume keeps it.
+        let _view = source.open_kept(root)?;
+        let mut catalog = self.catalog.lock();
+        check_free(&catalog, name)?;
+        let now = self.shared.environment.now();
+        let info = VolumeInfo {
+            id: catalog.next_volume()?,
+            identity: self.new_identity(),
+            name: name.into(),
+            created: now,
+            role: Role::Primary,
+            settings: Settings::default(),
+        };
+        let first = root.first_root(now, self.shared.store.position());
+        let volume = Volume::at(info.id, &first, Settings::default(), self.shared.clone());
+        volume.begin_with(&first)?;
+        volume.reclaim_orphans()?;
         catalog.add(&info, now)?;
         self.volumes.write().insert(info.id, Arc::new(volume));
         Ok(info)

@@ -185,9 +185,7 @@ impl Volume {
 
     /// Notes where a renamed inode is now.
     fn moved(&self, inode: Inode, mut attributes: Attributes, directory: Inode) {
-        if attributes.is_directory() {
-            attributes.parent = directory.0;
-        }
+        attributes.parent = directory.0;
         attributes.changed = self.now();
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
     }

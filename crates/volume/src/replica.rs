@@ -5,7 +5,6 @@
 //! keeps of its past is its own business, under its own retention.
 
 use crate::catalog::Role;
-use crate::checkpoint::LastCheckpoint;
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::journal::Counters;
 use crate::kept::KeptRoot;
@@ -14,7 +13,6 @@ use crate::{Error, Result, Timestamp, Volume, record};
 use block::{Blocks, Name, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tree::Tree;
 
 /// A whole state of a volume, as it goes to a replica: the root of its tree and what else a root record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +150,15 @@ impl Volume {
     /// Puts a state in force whose blocks are all here, and keeps what of `offered` the volume's own retention wants: those that
     /// [`Volume::wanted`] chose. All of it with one durable root.
     pub fn receive(&self, state: &State, offered: &[KeptRoot]) -> Result<()> {
+        self.put_in_force(state, offered)?;
+        self.tell_watchers(|watcher| {
+            watcher.state_replaced();
+            watcher.snapshots_changed();
+        });
+        Ok(())
+    }
+
+    fn put_in_force(&self, state: &State, offered: &[KeptRoot]) -> Result<()> {
         let _checkpointing = self.begin_checkpoint()?;
         let journal = self.journal.lock();
         let _closed = self.gate.write();
@@ -167,10 +174,7 @@ impl Volume {
         root.kept = kept.root();
         store.append(&root.record(self.id.0))?;
         store.sync()?;
-        self.layers.rebase(Tree::new(self.shared.nodes.clone(), root.tree));
-        self.counts.set(root.counters);
-        self.kept.store(Arc::new(kept));
-        *self.last_checkpoint.lock() = LastCheckpoint::of(&root, &self.shared);
+        self.replace_state(&root, kept);
         Ok(())
     }
 

@@ -9,6 +9,9 @@ pub trait Watcher: Send + Sync {
     /// Snapshots were made, renamed or deleted.
     fn snapshots_changed(&self);
 
+    /// Another state is in force, in which everything may be different.
+    fn state_replaced(&self);
+
     /// Asks for the views of a kept root to be dropped, where nobody uses them.
     fn drop_unused_views(&self, root: KeptId);
 }

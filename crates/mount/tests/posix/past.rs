@@ -205,3 +205,61 @@ fn extended_attributes_holes_and_kinds_are_as_they_were() {
     fs::copy(mounted.path(".snapshots/kept/file"), mounted.path("copy")).unwrap();
     assert_eq!(mounted.path("copy").metadata().unwrap().len(), 1 << 30);
 }
+
+#[test]
+fn a_copy_out_of_the_past_shares_its_data() {
+    let mounted = Mounted::new();
+    let content = sim::Random::new(1).bytes(20 << 20);
+    fs::write(mounted.path("file"), &content).unwrap();
+    mounted.volume().create_snapshot("kept", false).unwrap();
+    fs::remove_file(mounted.path("file")).unwrap();
+    let stored_before = mounted.pool.store().statistics().log_bytes;
+    fs::copy(mounted.path(".snapshots/kept/file"), mounted.path("back")).unwrap();
+    mounted.pool.checkpoint().unwrap();
+    let stored = mounted.pool.store().statistics().log_bytes - stored_before;
+    assert!(stored < 1 << 20, "{stored} bytes for a copy by reference");
+    assert!(fs::read(mounted.path("back")).unwrap() == content);
+}
+
+#[test]
+fn going_back_shows_at_once_whatever_the_kernel_had_seen() {
+    let mounted = Mounted::new();
+    fs::create_dir(mounted.path("folder")).unwrap();
+    fs::write(mounted.path("folder/changed"), "then").unwrap();
+    fs::write(mounted.path("folder/deleted"), "then").unwrap();
+    let volume = mounted.volume();
+    let then = volume.create_snapshot("then", false).unwrap();
+    fs::write(mounted.path("folder/changed"), "now, and longer").unwrap();
+    fs::remove_file(mounted.path("folder/deleted")).unwrap();
+    fs::write(mounted.path("folder/new"), "now").unwrap();
+    assert_eq!(names(&mounted.path("folder")), ["changed", "new"]);
+    assert_eq!(fs::read_to_string(mounted.path("folder/changed")).unwrap(), "now, and longer");
+    assert_eq!(errno(fs::metadata(mounted.path("folder/deleted"))), Some(libc::ENOENT));
+    let open = File::open(mounted.path("folder/changed")).unwrap();
+
+    volume.roll_back(&then.root, "before").unwrap();
+    assert_eq!(names(&mounted.path("folder")), ["changed", "deleted"]);
+    assert_eq!(fs::read_to_string(mounted.path("folder/changed")).unwrap(), "then");
+    assert_eq!(fs::read_to_string(mounted.path("folder/deleted")).unwrap(), "then");
+    assert_eq!(errno(fs::metadata(mounted.path("folder/new"))), Some(libc::ENOENT));
+    let mut content = [0; 4];
+    open.read_exact_at(&mut content, 0).unwrap();
+    assert_eq!(&content, b"then", "an open file is that of the state gone back to");
+    assert_eq!(fs::read_to_string(mounted.path(".snapshots/before/folder/new")).unwrap(), "now");
+    fs::write(mounted.path("folder/new"), "after").unwrap();
+    assert_eq!(fs::read_to_string(mounted.path("folder/new")).unwrap(), "after");
+}
+
+/// What was removed while open, and is there again after going back, must not go when it is closed.
+#[test]
+fn a_file_that_going_back_brings_back_stays_when_its_last_user_closes_it() {
+    let mounted = Mounted::new();
+    let file = mounted.file("file", b"content");
+    let then = mounted.volume().create_snapshot("then", false).unwrap();
+    fs::remove_file(mounted.path("file")).unwrap();
+    mounted.volume().roll_back(&then.root, "before").unwrap();
+    drop(file);
+    assert_eq!(fs::read_to_string(mounted.path("file")).unwrap(), "content");
+    mounted.pool.checkpoint().unwrap();
+    assert_eq!(fs::read_to_string(mounted.path("file")).unwrap(), "content");
+}

@@ -3,7 +3,7 @@
 use crate::change::Change;
 use crate::extent::{Extent, Source};
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
-use crate::{Attributes, Error, Inode, Privileges, Result, Volume};
+use crate::{Attributes, Error, Inode, Privileges, Result, View, Volume};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -16,6 +16,13 @@ pub struct FilePoint {
     pub offset: u64,
 }
 
+impl FilePoint {
+    /// So many bytes behind.
+    pub fn plus(self, bytes: u64) -> Self {
+        Self { offset: self.offset.saturating_add(bytes), ..self }
+    }
+}
+
 impl Volume {
     /// Copies a range to another file, or to another place of the same one, without copying data. Gives how many bytes it copied:
     /// 0 behind the end of the source, and fewer than asked for at its end, or where the range has more extents than one operation
@@ -23,7 +30,32 @@ impl Volume {
     pub fn clone_range(&self, from: FilePoint, to: FilePoint, length: u64, privileges: Privileges) -> Result<u64> {
         let _operation = self.begin()?;
         let _locks = self.locks.write_all(&[from.inode, to.inode]);
-        let source_size = self.file(from.inode)?.size;
+        self.clone_locked(self, from, to, length, privileges)
+    }
+
+    /// As [`Volume::clone_range`], out of a kept state of this volume.
+    pub fn clone_out_of(
+        &self,
+        source: &View,
+        from: FilePoint,
+        to: FilePoint,
+        length: u64,
+        privileges: Privileges,
+    ) -> Result<u64> {
+        let _operation = self.begin()?;
+        let _lock = self.locks.write(to.inode);
+        self.clone_locked(source, from, to, length, privileges)
+    }
+
+    fn clone_locked(
+        &self,
+        source: &View,
+        from: FilePoint,
+        to: FilePoint,
+        length: u64,
+        privileges: Privileges,
+    ) -> Result<u64> {
+        let source_size = source.file(from.inode)?.size;
         let mut attributes = self.file(to.inode)?;
         let length = length.min(source_size.saturating_sub(from.offset));
         if length == 0 {
@@ -31,12 +63,13 @@ impl Volume {
         }
         attributes.check_may_write(to.offset)?;
         let end = to.offset.checked_add(length).filter(|end| *end <= FILE_BYTES_MAX).ok_or(Error::FileTooLarge)?;
-        if from.inode == to.inode && from.offset < end && to.offset < from.offset + length {
+        let is_newest = std::ptr::eq(source, &raw const **self);
+        if is_newest && from.inode == to.inode && from.offset < end && to.offset < from.offset + length {
             return Err(Error::Invalid("a range cannot be copied onto itself"));
         }
         self.drop_privileges(to.inode, &mut attributes, privileges)?;
         let before = attributes.allocated_bytes;
-        let copied = match self.inline_content(from.inode, source_size)? {
+        let copied = match source.inline_content(from.inode, source_size)? {
             Some(content) => {
                 self.check_quota_of(2 * INLINE_BYTES_MAX as u64, || {
                     self.added_by_write(to.inode, &attributes, to.offset, end)
@@ -45,7 +78,7 @@ impl Volume {
                 self.put_bytes(to.inode, &mut attributes, to.offset, &bytes)?;
                 length
             }
-            None => self.clone_extents(from, to, length, &mut attributes)?,
+            None => self.clone_extents(source, from, to, length, &mut attributes)?,
         };
         attributes.size = attributes.size.max(to.offset + copied);
         attributes.touch_content(self.now());
@@ -55,8 +88,15 @@ impl Volume {
     }
 
     /// Gives how many bytes one operation copies.
-    fn clone_extents(&self, from: FilePoint, to: FilePoint, length: u64, attributes: &mut Attributes) -> Result<u64> {
-        let (extents, source_end) = self.layers.first_extents(from.inode, from.offset, from.offset + length)?;
+    fn clone_extents(
+        &self,
+        source: &View,
+        from: FilePoint,
+        to: FilePoint,
+        length: u64,
+        attributes: &mut Attributes,
+    ) -> Result<u64> {
+        let (extents, source_end) = source.layers.first_extents(from.inode, from.offset, from.offset + length)?;
         let (_, target_end) = self.layers.first_extents(to.inode, to.offset, to.offset + length)?;
         let copied = (source_end - from.offset).min(target_end - to.offset);
         self.check_quota_of(copied, || {

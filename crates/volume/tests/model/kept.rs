@@ -22,6 +22,16 @@ impl KeptModel {
         self.states.insert(seconds as i64, state);
     }
 
+    /// Whether a snapshot of a name shows a state.
+    pub(crate) fn shows(&self, name: &str, state: &Dump) -> bool {
+        self.snapshots.get(name).is_some_and(|(shown, _)| shown == state)
+    }
+
+    /// The snapshots that show a state.
+    pub(crate) fn names_of<'a>(&'a self, state: &'a Dump) -> impl Iterator<Item = String> + 'a {
+        self.snapshots.iter().filter(move |(_, (shown, _))| shown == state).map(|(name, _)| name.clone())
+    }
+
     fn state_at(&self, time: Timestamp) -> &Dump {
         self.states.range(..=time.seconds).next_back().expect("nothing is kept from before the beginning").1
     }
@@ -109,7 +119,7 @@ impl KeptModel {
     }
 }
 
-fn time(seconds: i64) -> Timestamp {
+pub(crate) fn time(seconds: i64) -> Timestamp {
     Timestamp { seconds, nanoseconds: 0 }
 }
 

@@ -6,13 +6,16 @@
 
 mod kept;
 mod model;
+mod past;
 mod place;
 mod workload;
 
 use block::{MemoryIndex, Store, Thrift};
 use kept::KeptModel;
+use model::Model;
 use place::{Clock, OWNER, main_volume, open_pool, open_pool_at, pool_options, store_options};
 use sim::SimDisk;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use volume::{Inode, NewInode, Pool, PoolOptions, Timestamp};
 use workload::{FILE_BYTES_MAX, Workload, dump};
@@ -38,6 +41,7 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
         let mut workload = Workload::new(Inode::ROOT, seed, FILE_BYTES_MAX);
         let mut kept = KeptModel::default();
         kept.saw(0, workload.model.dump());
+        let mut models: BTreeMap<String, Model> = BTreeMap::new();
         for step in 0..400 {
             workload.step(&volume).unwrap();
             kept.saw(clock.seconds(), workload.model.dump());
@@ -55,9 +59,24 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
                     pool = open_pool_at(&disk, false, &clock).unwrap();
                     volume = main_volume(&pool);
                 }
-                3..=6 => kept = kept.step(&mut workload.random, &volume, &workload.model.dump()),
+                3..=6 => {
+                    let now = workload.model.dump();
+                    kept = kept.step(&mut workload.random, &volume, &now);
+                    models.retain(|name, model| kept.shows(name, &model.dump()));
+                    kept.names_of(&now).for_each(|name| drop(models.insert(name, workload.model.clone())));
+                }
+                8 => {
+                    models.retain(|name, model| kept.shows(name, &model.dump()));
+                    if let Some(from) = past::roll_back(&volume, &mut workload, &models, step) {
+                        kept.saw(from, workload.model.dump());
+                    }
+                }
+                9 => {
+                    models.retain(|name, model| kept.shows(name, &model.dump()));
+                    past::clone(&pool, &volume, &models, seed);
+                }
                 7 => set_retention(&pool, RETENTIONS[workload.random.below(4) as usize]),
-                8 | 9 => retired += collect_beside(&pool, &mut workload, &mut kept, &clock),
+                10 | 11 => retired += collect_beside(&pool, &mut workload, &mut kept, &clock),
                 _ => {}
             }
             if step % 50 == 49 {

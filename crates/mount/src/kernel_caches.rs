@@ -1,0 +1,30 @@
+//! What the kernel has to forget when a volume changes without it.
+
+use crate::filesystem::VolumeFilesystem;
+use crate::past::Past;
+use fuse::Notification;
+use std::sync::Arc;
+use volume::{KeptId, Watcher};
+
+/// The kernel's copies of what a mount showed.
+pub(crate) struct KernelCaches {
+    pub(crate) live: Arc<VolumeFilesystem>,
+    pub(crate) past: Arc<Past>,
+}
+
+impl Watcher for KernelCaches {
+    fn snapshots_changed(&self) {
+        self.past.drop_lists();
+    }
+
+    /// Names first: from then on the kernel looks each of them up again. Then what it knows of inodes.
+    fn state_replaced(&self) {
+        let drop_inode = |inode: volume::Inode| Notification::InvalidateInode { node: inode.0, offset: 0, length: 0 };
+        let inodes = self.live.known_inodes().into_iter().map(drop_inode);
+        self.past.tell([Notification::IncrementEpoch].into_iter().chain(inodes));
+    }
+
+    fn drop_unused_views(&self, root: KeptId) {
+        self.past.drop_unused_views(root);
+    }
+}
