@@ -7,9 +7,7 @@ use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use crate::{Error, Result};
 use block::{Name, PackedBlock};
 use std::sync::Arc;
-use volume::{
-    KeptRoot, Pool, PoolError, Receiving, Role, State, Timestamp, Volume, VolumeId, VolumeIdentity, VolumeInfo,
-};
+use volume::{KeptRoot, Pinned, Pool, PoolError, Receiving, Role, State, Volume, VolumeId, VolumeIdentity, VolumeInfo};
 
 /// The volumes of a pool.
 pub fn list(pool: &Pool) -> Result<Vec<Listed>> {
@@ -29,6 +27,8 @@ pub fn list(pool: &Pool) -> Result<Vec<Listed>> {
 pub struct LocalSource<'a> {
     pool: &'a Pool,
     origin: Origin,
+    /// Collecting garbage leaves what is copied.
+    _pinned: Pinned,
 }
 
 impl<'a> LocalSource<'a> {
@@ -37,18 +37,18 @@ impl<'a> LocalSource<'a> {
         let failed = Error::of_pool(Side::Source);
         let info = find(pool, which).map_err(&failed)?;
         let volume = pool.volume(info.id).ok_or_else(|| Error::not_open(&info.name))?;
-        let state = settled_state(&volume).map_err(|error| failed(error.into()))?;
-        let kept = volume.kept_roots(Timestamp::FIRST, Timestamp::LAST).and_then(Iterator::collect);
-        let kept = kept.map_err(|error| failed(error.into()))?;
-        Ok(Self { pool, origin: Origin { identity: info.identity, name: info.name, state, kept } })
+        let pinned = newest(&volume).map_err(|error| failed(error.into()))?;
+        let (state, kept) = (pinned.state, pinned.kept.clone());
+        let origin = Origin { identity: info.identity, name: info.name, state, kept };
+        Ok(Self { pool, origin, _pinned: pinned })
     }
 }
 
-fn settled_state(volume: &Volume) -> volume::Result<State> {
+fn newest(volume: &Volume) -> volume::Result<Pinned> {
     if !volume.is_replica() {
         volume.checkpoint()?;
     }
-    Ok(volume.state())
+    volume.pin()
 }
 
 fn find(pool: &Pool, which: &str) -> std::result::Result<VolumeInfo, PoolError> {

@@ -97,7 +97,7 @@ pub use mount_options::VolumeMountOptions;
 pub use names::{Creator, NewInode, NewPermissions};
 pub use pool::{Pool, PoolError, PoolOptions};
 pub use rename::RenameMode;
-pub use replica::{Receiving, State};
+pub use replica::{Pinned, Receiving, State};
 pub use scrub::{Finding, Scrub, ScrubPoint, ScrubProgress, ScrubStage, User};
 pub use settings::{SETTINGS, Setting, SettingError, Settings};
 pub use space::{VolumeSpace, VolumeStatus};

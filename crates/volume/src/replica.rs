@@ -136,6 +136,17 @@ impl Volume {
         State { tree: last.tree, counters: last.counters, hash_seed: self.hash_seed, taken: last.taken }
     }
 
+    /// The state that the last checkpoint made durable, and what is kept, the oldest first. None of it becomes garbage as long as
+    /// somebody has this.
+    pub fn pin(&self) -> Result<Pinned> {
+        let _checkpointing = self.begin_checkpoint()?;
+        let (state, kept) = (self.state(), self.kept_roots(Timestamp::FIRST, Timestamp::LAST)?);
+        let kept = kept.collect::<Result<Vec<_>>>()?;
+        let roots = kept.iter().map(KeptRoot::tree).chain([state.tree]);
+        let trees = roots.map(|root| Tree::new(self.shared.nodes.clone(), root)).collect();
+        Ok(Pinned { state, kept, _trees: trees })
+    }
+
     /// Whether only [`Volume::receive`] changes it.
     pub fn is_replica(&self) -> bool {
         self.is_replica.load(Ordering::SeqCst)
@@ -183,6 +194,15 @@ impl Volume {
         let _closed = self.gate.write();
         self.is_replica.store(role == Role::Replica, Ordering::SeqCst);
     }
+}
+
+/// What a volume has at a moment, for somebody who copies it.
+pub struct Pinned {
+    /// The state.
+    pub state: State,
+    /// What is kept, the oldest first.
+    pub kept: Vec<KeptRoot>,
+    _trees: Vec<Tree>,
 }
 
 /// A transfer to a replica that is under way.

@@ -37,6 +37,10 @@ fn step(places: &mut [Place], random: &mut Random) {
             let _ = volume.delete_snapshot(&name);
             volume.create_snapshot(&name, false).unwrap();
         }
+        2 if random.percent(50) => {
+            let mut collection = place.pool.begin_collection(block::Thrift::SpaceIsShort).unwrap().unwrap();
+            while collection.step().unwrap() {}
+        }
         2 => places[from] = place.reopen_on(place.disk.restart()).unwrap(),
         3..6 if place.role() == Role::Primary => {
             let volume = place.volume();

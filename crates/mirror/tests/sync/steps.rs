@@ -1,7 +1,8 @@
 //! One sync after another, each for one thing that a user expects.
 
 use crate::world::{CREATE, Clock, OWNER, Place, assert_same, edit, run, state, write};
-use mirror::{Error, LocalReplica, ReplicaMode};
+use block::Blocks;
+use mirror::{Error, LocalReplica, LocalSource, Origin, ReplicaMode, SourceVolume, SyncOptions, sync};
 use sim::Random;
 use std::sync::Arc;
 use volume::{Inode, Role, Timestamp};
@@ -152,4 +153,49 @@ fn a_clock_that_goes_back_keeps_nothing_from_arriving() {
     work(&here, 2, 50);
     run(&here, &there, ReplicaMode::default()).unwrap();
     assert_same(&here, &there);
+}
+
+fn collect(place: &Place) {
+    let mut collection = place.pool.begin_collection(block::Thrift::SpaceIsShort).unwrap().unwrap();
+    while collection.step().unwrap() {}
+}
+
+#[test]
+fn what_is_copied_is_no_garbage_at_its_source_although_nothing_else_leads_to_it() {
+    let (here, there) = pair();
+    here.pool.set_volume("main", &[("retention".into(), "none".into())]).unwrap();
+    work(&here, 1, 150);
+    let source = LocalSource::open(&here.pool, "main").unwrap();
+    let Origin { identity, state, .. } = source.origin().clone();
+    for seed in 2..5 {
+        work(&here, seed, 150);
+        here.volume().checkpoint().unwrap();
+    }
+    collect(&here);
+    let replica = LocalReplica::open(&there.pool, identity, "main", &state, CREATE).unwrap();
+    sync(&source, &replica, &SyncOptions::default()).unwrap();
+    assert!(there.volume().state().is_same(&state));
+    there.below(state.tree());
+    drop(source);
+    collect(&here);
+    let roots = state.tree().into_iter();
+    assert!(roots.flat_map(|root| there.below([root])).any(|name| !here.store().contains(&name).unwrap()));
+}
+
+#[test]
+fn what_a_replica_lets_go_is_garbage_there_and_what_it_keeps_is_not() {
+    let (here, there) = pair();
+    here.pool.set_volume("main", &[("retention".into(), "none".into())]).unwrap();
+    work(&here, 1, 100);
+    run(&here, &there, CREATE).unwrap();
+    let old = there.below(there.volume().state().tree());
+    there.pool.set_volume("main", &[("retention".into(), "none".into())]).unwrap();
+    for seed in 2..6 {
+        work(&here, seed, 150);
+        run(&here, &there, ReplicaMode::default()).unwrap();
+        collect(&there);
+        assert_same(&here, &there);
+    }
+    assert!(old.iter().any(|name| !there.store().contains(name).unwrap()));
+    assert!(run(&here, &there, ReplicaMode::default()).unwrap().is_unchanged);
 }

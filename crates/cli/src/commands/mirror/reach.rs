@@ -4,7 +4,7 @@ use super::place::Place;
 use crate::control::Client as NodeClient;
 use crate::node::owner;
 use anyhow::{Context, Result, bail};
-use block::{OpenMode, Store, StoreOptions};
+use block::{OpenMode, Store, StoreOptions, Thrift};
 use mirror::{Client, Listed, LocalReplica, LocalSource, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -100,6 +100,23 @@ impl Reached {
         matches!(self, Self::Here(_))
     }
 
+    /// Gives back the space of what nothing needs, if this process alone has the store: there is no node that would. False if it
+    /// does not have it.
+    pub(super) fn collect_garbage(&self) -> Result<bool> {
+        let Self::Here(pool) = self else { return Ok(false) };
+        if let Some(mut collection) = pool.begin_collection(Thrift::SpaceIsShort)? {
+            while collection.step()? {}
+        }
+        Ok(true)
+    }
+
+    /// Whether little is left of the disk.
+    pub(super) fn is_short_of_space(&self) -> Result<bool> {
+        let Self::Here(pool) = self else { return Ok(false) };
+        let space = pool.store().space()?;
+        Ok(space.free_bytes < space.total_bytes / FREE_PARTS_SHORT)
+    }
+
     /// Leaves the store so that the next one who opens it does not have to read much.
     pub(super) fn close(self) -> Result<()> {
         if let Self::Here(pool) = &self {
@@ -122,6 +139,9 @@ pub(super) fn close_pool(pool: &Pool) -> Result<()> {
     let store = pool.store();
     if store.unindexed_bytes() > TAIL_BYTES_MAX { Ok(store.flush_index()?) } else { Ok(()) }
 }
+
+/// A disk of which less than one part in this many is free is short of space.
+const FREE_PARTS_SHORT: u64 = 8;
 
 /// Log behind the index that is left to the next start, which reads it in a few milliseconds.
 const TAIL_BYTES_MAX: u64 = 8 << 20;

@@ -7,7 +7,7 @@ use crate::arguments::MirrorSync;
 use crate::commands::sync::sync_kernels;
 use crate::{defaults, failure, output};
 use anyhow::{Context, Result, bail};
-use mirror::{ReplicaMode, SyncOptions, Synced};
+use mirror::{ReplicaMode, Side, SyncOptions, Synced};
 use serde::Serialize;
 use std::path::Path;
 use std::thread;
@@ -84,25 +84,45 @@ fn run_one(store: &Path, name: &str, definition: &Definition, arguments: &Mirror
     }
     let source = Reached::open(&from, IfMissing::Fail)?;
     let target = Reached::open(&to, IfMissing::Fail)?;
-    let synced = {
-        let source = source.source(&definition.identity)?;
-        let mode = ReplicaMode { create: false, replace: arguments.replace };
-        let replica = target.replica(source.origin(), mode)?;
-        let bar = Bar::new(name)?;
-        let show = |progress| bar.show(progress);
-        let options = SyncOptions {
-            bytes_per_second_max: arguments.limit_rate,
-            progress: Some(&show),
-            is_dry_run: arguments.dry_run,
-        };
-        let synced = mirror::sync(&*source, &*replica, &options);
-        bar.clear();
-        synced?
+    let bar = Bar::new(name)?;
+    let synced = match sync(&source, &target, definition, arguments, &bar) {
+        Err(error) if is_full(&error) && target.collect_garbage()? => {
+            sync(&source, &target, definition, arguments, &bar)
+        }
+        synced => synced,
     };
+    bar.clear();
+    let synced = synced?;
+    if !synced.is_unchanged && target.is_short_of_space()? {
+        target.collect_garbage()?;
+    }
     let is_here = target.is_here();
     target.close()?;
     source.close()?;
     Ok(report(name, definition, (&from, &to), arguments, &synced, started.elapsed(), is_here))
+}
+
+fn sync(
+    source: &Reached,
+    target: &Reached,
+    definition: &Definition,
+    arguments: &MirrorSync,
+    bar: &Bar,
+) -> Result<Synced> {
+    let source = source.source(&definition.identity)?;
+    let mode = ReplicaMode { create: false, replace: arguments.replace };
+    let replica = target.replica(source.origin(), mode)?;
+    let show = |progress| bar.show(progress);
+    let options = SyncOptions {
+        bytes_per_second_max: arguments.limit_rate,
+        progress: Some(&show),
+        is_dry_run: arguments.dry_run,
+    };
+    Ok(mirror::sync(&*source, &*replica, &options)?)
+}
+
+fn is_full(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(mirror::Error::Store { side: Side::Target, error: block::Error::Full }))
 }
 
 fn report(
