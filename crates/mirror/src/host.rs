@@ -1,13 +1,20 @@
 //! The volumes of a pool that is open in this process, as sides of a sync.
 
 use crate::error::Side;
+use crate::limits::VERIFY_STEP_BYTES;
 use crate::local::{Keeper, StoreTarget};
 use crate::ports::{Source, Target, Visitor};
+use crate::verify::Verifiable;
 use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use crate::{Error, Result};
-use block::{Name, PackedBlock};
+use block::{Blocks, Name, PackedBlock};
+use parking_lot::Mutex;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use volume::{KeptRoot, Pinned, Pool, PoolError, Receiving, Role, State, Volume, VolumeId, VolumeIdentity, VolumeInfo};
+use volume::{
+    KeptRoot, Pinned, Pool, PoolError, Receiving, Role, Scrub, ScrubPoint, ScrubStage, State, Volume, VolumeId,
+    VolumeIdentity, VolumeInfo,
+};
 
 /// The volumes of a pool.
 pub fn list(pool: &Pool) -> Result<Vec<Listed>> {
@@ -170,5 +177,51 @@ impl Keeper for Notes<'_> {
     fn keep(&self, complete: &[Name]) -> Result<()> {
         let names = self.before.iter().chain(complete).copied().collect();
         self.pool.keep_received(self.volume, names).map_err(Error::of_pool(Side::Target))
+    }
+}
+
+/// A pool of this process that is verified.
+pub struct LocalVerifiable<'a> {
+    pool: &'a Pool,
+    /// What was read so far: a second look does not read the log again.
+    point: Mutex<ScrubPoint>,
+}
+
+impl<'a> LocalVerifiable<'a> {
+    /// Nothing is read yet.
+    pub fn new(pool: &'a Pool) -> Self {
+        Self { pool, point: Mutex::default() }
+    }
+}
+
+impl Verifiable for LocalVerifiable<'_> {
+    fn verify(&self) -> Result<Vec<Name>> {
+        let mut point = self.point.lock();
+        let mut scrub = Scrub::new(point.clone());
+        while scrub.progress().stage != ScrubStage::Done {
+            scrub.step(self.pool, VERIFY_STEP_BYTES).map_err(Error::of_pool(Side::Target))?;
+        }
+        *point = scrub.point().clone();
+        Ok(scrub.findings().iter().filter(|finding| !finding.is_healed).filter_map(|finding| finding.block).collect())
+    }
+
+    fn fetch(&self, name: &Name) -> Result<Option<PackedBlock>> {
+        let mut found = None;
+        let read = self.pool.store().read_packed(&[*name], &mut |block| {
+            found = Some(block);
+            Ok(ControlFlow::Break(()))
+        });
+        let is_whole = |block: &PackedBlock| block.unpack().is_ok();
+        match read {
+            Ok(()) => Ok(found.filter(is_whole)),
+            Err(block::Error::Missing { .. } | block::Error::Corrupt { .. } | block::Error::Disk { .. }) => Ok(None),
+            Err(error) => Err(Error::of(Side::Source)(error)),
+        }
+    }
+
+    fn heal(&self, block: &PackedBlock) -> Result<()> {
+        let (store, failed) = (self.pool.store(), Error::of(Side::Target));
+        let repaired = block.unpack().and_then(|block| store.repair(&block)).and_then(|_| store.sync());
+        repaired.map_err(failed)
     }
 }

@@ -26,14 +26,16 @@ mod ports;
 mod queue;
 mod sync;
 mod transfer;
+mod verify;
 mod volumes;
 mod wire;
 
 pub use error::{Error, Result, Side};
-pub use host::{LocalReplica, LocalSource, list};
+pub use host::{LocalReplica, LocalSource, LocalVerifiable, list};
 pub use local::{Keeper, StoreTarget};
 pub use ports::{Source, Target, Visitor};
 pub use sync::{SyncOptions, Synced, sync};
 pub use transfer::{Progress, Sent, TransferOptions, transfer};
+pub use verify::{Verifiable, Verified, verify};
 pub use volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 pub use wire::{Client, RemoteReplica, RemoteSource, fuzz_message, serve};

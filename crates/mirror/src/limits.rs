@@ -31,6 +31,12 @@ pub(crate) const KEPT_PER_MESSAGE: usize = 1024;
 /// Kept roots that a source may offer.
 pub(crate) const KEPT_OFFERED_MAX: usize = 1 << 20;
 
+/// Read of a log between two looks at whether to go on, in bytes.
+pub(crate) const VERIFY_STEP_BYTES: u64 = 8 << 20;
+
+/// How often a place looks again after something was healed: each time it can be one level of a tree further down.
+pub(crate) const VERIFY_ROUNDS_MAX: usize = 32;
+
 /// A transfer tells how far it is at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -24,6 +24,17 @@ impl Source for Store {
     }
 }
 
+/// Those of the names that a store does not have, in their order.
+pub(crate) fn lacking(store: &Store, names: &[Name]) -> Result<Vec<Name>> {
+    let mut lacking = Vec::new();
+    for name in names {
+        if !store.contains(name).map_err(Error::of(Side::Target))? {
+            lacking.push(*name);
+        }
+    }
+    Ok(lacking)
+}
+
 /// Takes note of blocks of a store that nothing else refers to yet.
 pub trait Keeper: Send + Sync {
     /// These are there, with everything below them, and are to stay, in place of those noted before.
@@ -90,12 +101,10 @@ impl<'a> StoreTarget<'a> {
 impl Target for StoreTarget<'_> {
     fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
         let mut received = self.received.lock();
-        let mut lacking = Vec::new();
-        for name in names {
-            match self.store.contains(name).map_err(Error::of(Side::Target))? {
-                true => drop(received.complete.insert(*name)),
-                false => lacking.push(*name),
-            }
+        let lacking = lacking(&self.store, names)?;
+        received.complete.extend(names);
+        for name in &lacking {
+            received.complete.remove(name);
         }
         Ok(lacking)
     }

@@ -23,6 +23,7 @@ pub(crate) enum MirrorCommand {
     List(MirrorList),
     Sync(MirrorSync),
     Status(MirrorStatus),
+    Verify(MirrorVerify),
     Promote(MirrorPromote),
     Remove(MirrorRemove),
     Serve(MirrorServe),
@@ -103,6 +104,22 @@ pub(crate) struct MirrorStatus {
     pub(crate) store: StoreArgument,
     /// Only these mirrors
     pub(crate) names: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Read a replica and its source again, and heal each from the other
+///
+/// Every block is compared with its hash. What is damaged on one side and whole on the other is written anew.
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror verify drive\n\n\
+                        Exit code: 0 all is there, also if it had to be healed; 1 something is lost, or that cannot be told.")]
+pub(crate) struct MirrorVerify {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// The mirror's name
+    pub(crate) name: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

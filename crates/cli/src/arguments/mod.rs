@@ -15,6 +15,7 @@ use std::path::PathBuf;
 pub(crate) use gc::Gc;
 pub(crate) use mirror::{
     Mirror, MirrorAdd, MirrorCommand, MirrorList, MirrorPromote, MirrorRemove, MirrorServe, MirrorStatus, MirrorSync,
+    MirrorVerify,
 };
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};

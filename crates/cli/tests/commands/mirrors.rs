@@ -95,6 +95,38 @@ fn nodes_that_are_up_on_both_sides_stay_up() {
     take_down(&pool, &drive);
 }
 
+/// Changes a byte in the middle of what was written to a store.
+fn damage(store: &Path) {
+    let mut segments: Vec<_> =
+        fs::read_dir(store.join("segments")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    let mut bytes = fs::read(&segments[0]).unwrap();
+    bytes[6000] ^= 1;
+    fs::write(&segments[0], bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_replica_is_healed_from_its_source() {
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    fill(&pool, "one");
+    let noise: Vec<u8> = (0..100_000).flat_map(noise).collect();
+    fs::write(pool.mount().join("noise"), &noise).unwrap();
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    assert!(pool.run(&["mirror", "verify", "drive"]).succeeded().contains("all is there"));
+    damage(Path::new(&drive));
+    let verified = json(pool.run(&["mirror", "verify", "drive", "--json"]));
+    assert_eq!(verified["replica"]["healed"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&verified["source"]["healed"], &verified["replica"]["lost"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    let (_, mount) = look(&pool, &drive);
+    assert!(fs::read(mount.join("noise")).unwrap() == noise);
+    take_down(&pool, &drive);
+}
+
 /// What `PANTALA_SSH` may name: runs the command here that it is to run over there.
 fn pretended_ssh(pool: &Pool) -> PathBuf {
     let script = pool.home().join("ssh");

@@ -5,6 +5,7 @@ use super::message::Message;
 use crate::error::Result;
 use crate::limits::{KEPT_PER_MESSAGE, NAMES_MAX};
 use crate::ports::{Source, Target, Visitor};
+use crate::verify::Verifiable;
 use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use block::{Name, PackedBlock};
 use std::io::{Read, Write};
@@ -74,6 +75,37 @@ impl Client {
     }
 }
 
+impl Verifiable for Client {
+    fn verify(&self) -> Result<Vec<Name>> {
+        self.request(&Message::Verify)?;
+        let mut damaged = Vec::new();
+        loop {
+            match self.0.receive()? {
+                Message::Names(names) => damaged.extend(names),
+                Message::End => return Ok(damaged),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn fetch(&self, name: &Name) -> Result<Option<PackedBlock>> {
+        self.request(&Message::Fetch(*name))?;
+        match self.0.receive()? {
+            Message::Block(block) if block.name() == *name => Ok(Some(block)),
+            Message::End => Ok(None),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn heal(&self, block: &PackedBlock) -> Result<()> {
+        self.request(&Message::Heal(block.clone()))?;
+        match self.0.receive()? {
+            Message::End => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
 /// A volume of another process that is copied from.
 pub struct RemoteSource<'a> {
     client: &'a Client,
@@ -84,10 +116,13 @@ impl Source for RemoteSource<'_> {
     fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
         let linked_bytes_max = linked_bytes_max as u32;
         self.client.request(&Message::Read { linked_bytes_max, names: names.to_vec() })?;
+        let mut visited = Ok(());
         loop {
             match self.client.0.receive()? {
-                Message::Block(block) => visit(block)?,
-                Message::End => return Ok(()),
+                // Also what nobody wants any more is received, so that the connection can be used again.
+                Message::Block(block) if visited.is_ok() => visited = visit(block),
+                Message::Block(_) => {}
+                Message::End => return visited,
                 _ => return Err(unexpected()),
             }
         }

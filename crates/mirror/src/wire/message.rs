@@ -47,6 +47,12 @@ pub(crate) enum Message {
     Offer,
     /// Puts a state in force, with the kept roots sent before.
     Receive(State),
+    /// Reads the place again. Answered by [`Message::Names`] of blocks that it needs and cannot have.
+    Verify,
+    /// Asks for a block that may be damaged. Answered by [`Message::Block`], or [`Message::End`].
+    Fetch(Name),
+    /// Writes a block anew.
+    Heal(PackedBlock),
 }
 
 mod kind {
@@ -66,6 +72,9 @@ mod kind {
     pub(super) const NAMES: u8 = 14;
     pub(super) const OFFER: u8 = 15;
     pub(super) const RECEIVE: u8 = 16;
+    pub(super) const VERIFY: u8 = 17;
+    pub(super) const FETCH: u8 = 18;
+    pub(super) const HEAL: u8 = 19;
 }
 
 const CREATE: u8 = 1;
@@ -79,7 +88,7 @@ impl Message {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![self.kind()];
         match self {
-            Self::End | Self::List | Self::Offer => {}
+            Self::End | Self::List | Self::Offer | Self::Verify => {}
             Self::Hello { version, program } => {
                 bytes.put_slice(&MAGIC);
                 bytes.put_u16_le(*version);
@@ -109,8 +118,9 @@ impl Message {
                 bytes.put_u32_le(*linked_bytes_max);
                 put_names(&mut bytes, names);
             }
-            Self::Block(block) => block.encode(&mut bytes),
+            Self::Block(block) | Self::Heal(block) => block.encode(&mut bytes),
             Self::Ask(names) | Self::Names(names) => put_names(&mut bytes, names),
+            Self::Fetch(name) => bytes.put_slice(name.as_bytes()),
             Self::Receive(state) => bytes.put_slice(&state.encode()),
         }
         bytes
@@ -134,6 +144,9 @@ impl Message {
             Self::Names(_) => kind::NAMES,
             Self::Offer => kind::OFFER,
             Self::Receive(_) => kind::RECEIVE,
+            Self::Verify => kind::VERIFY,
+            Self::Fetch(_) => kind::FETCH,
+            Self::Heal(_) => kind::HEAL,
         }
     }
 
@@ -168,10 +181,10 @@ impl Message {
                 let linked_bytes_max = bytes.try_get_u32_le().map_err(|_| malformed())?;
                 Self::Read { linked_bytes_max, names: take_names(&mut bytes)? }
             }
-            kind::BLOCK => {
-                let encoded = bytes.split_off(0);
-                Self::Block(PackedBlock::decode(encoded).map_err(|_| malformed())?)
-            }
+            kind::BLOCK => Self::Block(take_block(&mut bytes)?),
+            kind::VERIFY => Self::Verify,
+            kind::FETCH => Self::Fetch(Name::from_bytes(take_array(&mut bytes)?)),
+            kind::HEAL => Self::Heal(take_block(&mut bytes)?),
             kind::OPEN_REPLICA => {
                 let flags = take_flags(&mut bytes, CREATE | REPLACE)?;
                 let mode = ReplicaMode { create: flags & CREATE != 0, replace: flags & REPLACE != 0 };
@@ -216,6 +229,12 @@ fn take(bytes: &mut Bytes, length: usize) -> Result<Bytes> {
     if bytes.len() < length { Err(malformed()) } else { Ok(bytes.split_to(length)) }
 }
 
+fn take_array<const N: usize>(bytes: &mut Bytes) -> Result<[u8; N]> {
+    let mut array = [0; N];
+    take(bytes, N)?.copy_to_slice(&mut array);
+    Ok(array)
+}
+
 fn take_flags(bytes: &mut Bytes, known: u8) -> Result<u8> {
     let flags = bytes.try_get_u8().map_err(|_| malformed())?;
     if flags & !known == 0 { Ok(flags) } else { Err(malformed()) }
@@ -227,8 +246,7 @@ fn take_part(bytes: &mut Bytes) -> Result<Bytes> {
 }
 
 fn take_volume(bytes: &mut Bytes) -> Result<(VolumeIdentity, String, State)> {
-    let mut identity = [0; 16];
-    take(bytes, identity.len())?.copy_to_slice(&mut identity);
+    let identity = take_array(bytes)?;
     let name = text(take_part(bytes)?)?;
     let state = State::decode(&take_part(bytes)?).map_err(|_| malformed())?;
     Ok((VolumeIdentity(identity), name, state))
@@ -240,6 +258,10 @@ fn take_kept(bytes: &mut Bytes) -> Result<Vec<KeptRoot>> {
         roots.push(KeptRoot::decode(&take_part(bytes)?).map_err(|_| malformed())?);
     }
     Ok(roots)
+}
+
+fn take_block(bytes: &mut Bytes) -> Result<PackedBlock> {
+    PackedBlock::decode(bytes.split_off(0)).map_err(|_| malformed())
 }
 
 fn take_names(bytes: &mut Bytes) -> Result<Vec<Name>> {
@@ -299,6 +321,8 @@ mod tests {
             Message::Replica { name, state: state() },
             Message::Read { linked_bytes_max: 7, names: names.clone() },
             Message::Ask(names),
+            Message::Verify,
+            Message::Fetch(Name::from_bytes([1; 32])),
             Message::Receive(state()),
         ];
         for message in messages {

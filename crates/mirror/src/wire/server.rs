@@ -3,9 +3,10 @@
 use super::connection::{Connection, unexpected};
 use super::message::Message;
 use crate::error::{Error, Result};
-use crate::host::{LocalReplica, LocalSource, list};
-use crate::limits::{KEPT_OFFERED_MAX, KEPT_PER_MESSAGE};
+use crate::host::{LocalReplica, LocalSource, LocalVerifiable, list};
+use crate::limits::{KEPT_OFFERED_MAX, KEPT_PER_MESSAGE, NAMES_MAX};
 use crate::ports::{Source, Target};
+use crate::verify::Verifiable;
 use crate::volumes::{ReplicaVolume, SourceVolume};
 use std::io::{Read, Write};
 use volume::{KeptRoot, Pool};
@@ -13,7 +14,9 @@ use volume::{KeptRoot, Pool};
 /// Answers until the other side ends. What goes wrong is said to the other side as well.
 pub fn serve(reader: Box<dyn Read + Send>, writer: Box<dyn Write + Send>, pool: &Pool) -> Result<()> {
     let connection = Connection::open(reader, writer)?;
-    let session = Session { connection: &connection, pool, source: None, replica: None, offered: Vec::new() };
+    let verifiable = LocalVerifiable::new(pool);
+    let session =
+        Session { connection: &connection, pool, source: None, replica: None, offered: Vec::new(), verifiable };
     let served = session.run();
     if let Err(error) = &served
         && !matches!(error, Error::Link { .. })
@@ -31,6 +34,7 @@ struct Session<'a> {
     replica: Option<LocalReplica<'a>>,
     /// Kept roots that came and that no request has used yet.
     offered: Vec<KeptRoot>,
+    verifiable: LocalVerifiable<'a>,
 }
 
 impl Session<'_> {
@@ -73,6 +77,19 @@ impl Session<'_> {
                 connection.send(&Message::Replica { name: replica.name().to_owned(), state: replica.held() })
             }
             Message::Ask(names) => connection.send(&Message::Names(self.replica()?.lacking(&names)?)),
+            Message::Fetch(name) => connection.send(&match self.verifiable.fetch(&name)? {
+                Some(block) => Message::Block(block),
+                None => Message::End,
+            }),
+            Message::Verify => {
+                let damaged = self.verifiable.verify()?;
+                damaged.chunks(NAMES_MAX).try_for_each(|names| connection.send(&Message::Names(names.to_vec())))?;
+                connection.send(&Message::End)
+            }
+            Message::Heal(block) => {
+                self.verifiable.heal(&block)?;
+                connection.send(&Message::End)
+            }
             Message::Block(block) => self.replica()?.put(&block).map(drop),
             Message::Kept(roots) => {
                 self.offered.extend(roots);

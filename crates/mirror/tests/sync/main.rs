@@ -5,6 +5,7 @@
 mod crash;
 mod model;
 mod steps;
+mod verify;
 mod wire;
 mod world;
 

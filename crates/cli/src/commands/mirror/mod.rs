@@ -13,6 +13,7 @@ mod reach;
 mod serve;
 mod status;
 mod sync;
+mod verify;
 
 use crate::arguments::{MirrorCommand, MirrorRemove};
 use crate::{defaults, output};
@@ -27,6 +28,7 @@ pub(super) fn run(command: MirrorCommand) -> Result<()> {
         MirrorCommand::List(arguments) => list::run(arguments),
         MirrorCommand::Sync(arguments) => sync::run(&arguments),
         MirrorCommand::Status(arguments) => status::run(&arguments),
+        MirrorCommand::Verify(arguments) => verify::run(&arguments),
         MirrorCommand::Promote(arguments) => promote::run(arguments),
         MirrorCommand::Remove(arguments) => remove(arguments),
         MirrorCommand::Serve(arguments) => serve::run(&arguments),

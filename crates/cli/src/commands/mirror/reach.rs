@@ -5,7 +5,10 @@ use crate::control::Client as NodeClient;
 use crate::node::owner;
 use anyhow::{Context, Result, bail};
 use block::{OpenMode, Store, StoreOptions, Thrift};
-use mirror::{Client, Listed, LocalReplica, LocalSource, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
+use mirror::{
+    Client, Listed, LocalReplica, LocalSource, LocalVerifiable, Origin, ReplicaMode, ReplicaVolume, SourceVolume,
+    Verifiable,
+};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -93,6 +96,14 @@ impl Reached {
             Self::Here(pool) => Box::new(LocalReplica::open(pool, *identity, name, state, mode)?),
             Self::Elsewhere { client, .. } => Box::new(client.open_replica(*identity, name, state, mode)?),
         })
+    }
+
+    /// The store, to verify it.
+    pub(super) fn verifiable(&self) -> Box<dyn Verifiable + '_> {
+        match self {
+            Self::Here(pool) => Box::new(LocalVerifiable::new(pool)),
+            Self::Elsewhere { client, .. } => Box::new(client),
+        }
     }
 
     /// Whether this process alone has the store, so that nobody has it once this process has ended.
