@@ -13,6 +13,7 @@ use crate::{Error, Result, Timestamp, Volume, record};
 use block::{Blocks, Name, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tree::Tree;
 
 /// A whole state of a volume, as it goes to a replica: the root of its tree and what else a root record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
