@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use volume::{
     AccessListKind, AccessTimes, Attributes, Creator, Error, FilePoint, Inode, NewInode, NewPermissions, Privileges,
-    RenameMode, SetGroupId, View, Volume, XattrMode,
+    RenameMode, ReserveSize, SetGroupId, View, Volume, XattrMode,
 };
 
 /// A volume as the kernel sees it.
@@ -405,12 +405,12 @@ impl Filesystem for VolumeFilesystem {
         const PUNCH: u32 = libc::FALLOC_FL_PUNCH_HOLE as u32 | KEEP_SIZE;
         const ZERO: u32 = libc::FALLOC_FL_ZERO_RANGE as u32;
         const ZERO_KEEP_SIZE: u32 = ZERO | KEEP_SIZE;
-        let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
         let done = match mode {
-            0 => self.volume.extend(Inode(node), end),
-            KEEP_SIZE => self.volume.extend(Inode(node), 0),
-            PUNCH | ZERO_KEEP_SIZE => self.volume.punch(Inode(node), offset, length),
-            ZERO => self.volume.zero(Inode(node), offset, length),
+            0 => self.volume.reserve(Inode(node), offset, length, ReserveSize::Extend),
+            KEEP_SIZE => self.volume.reserve(Inode(node), offset, length, ReserveSize::Keep),
+            PUNCH => self.volume.punch(Inode(node), offset, length),
+            ZERO => self.volume.zero(Inode(node), offset, length, ReserveSize::Extend),
+            ZERO_KEEP_SIZE => self.volume.zero(Inode(node), offset, length, ReserveSize::Keep),
             _ => return Err(Errno::EOPNOTSUPP),
         };
         done.map_err(errno)

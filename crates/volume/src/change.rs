@@ -24,6 +24,8 @@ pub(crate) enum Change {
     },
     Attributes(Box<Attributes>),
     Inline(Option<Bytes>),
+    /// The ranges that are reserved.
+    Reserved(Option<Bytes>),
     Xattr {
         name: Box<[u8]>,
         value: Option<Bytes>,

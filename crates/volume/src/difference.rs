@@ -104,7 +104,7 @@ impl Found {
             }
             Subject::Inline | Subject::Extent => self.inodes.entry(inode).or_default().content = true,
             Subject::Xattr => self.inodes.entry(inode).or_default().xattrs = true,
-            Subject::Attributes => drop(self.inodes.entry(inode).or_default()),
+            Subject::Attributes | Subject::Reserved => drop(self.inodes.entry(inode).or_default()),
         }
         Ok(())
     }

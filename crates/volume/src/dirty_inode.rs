@@ -27,6 +27,7 @@ pub(crate) struct DirtyInode {
     pub(crate) cleared_from: Option<u64>,
     pub(crate) attributes: Option<Box<Attributes>>,
     pub(crate) inline: Option<Option<Bytes>>,
+    pub(crate) reserved: Option<Option<Bytes>>,
     pub(crate) xattrs: BTreeMap<Box<[u8]>, Option<Bytes>>,
     pub(crate) dentries: BTreeMap<DentryKey, Option<Dentry>>,
     pub(crate) extents: BTreeMap<u64, Option<Extent>>,
@@ -43,6 +44,7 @@ struct Pending {
     cleared_from: Option<u64>,
     attributes: bool,
     inline: bool,
+    reserved: bool,
     xattrs: BTreeSet<Box<[u8]>>,
     dentries: BTreeSet<DentryKey>,
     extents: BTreeSet<u64>,
@@ -75,6 +77,11 @@ impl DirtyInode {
             Change::Inline(inline) => {
                 let bytes = length(&inline);
                 let before = self.inline.replace(inline);
+                self.payload_changed(before, bytes);
+            }
+            Change::Reserved(reserved) => {
+                let bytes = length(&reserved);
+                let before = self.reserved.replace(reserved);
                 self.payload_changed(before, bytes);
             }
             Change::Xattr { name, value } => {
@@ -113,6 +120,10 @@ impl DirtyInode {
         self.decide(self.inline.as_ref())
     }
 
+    pub(crate) fn reserved(&self) -> Found<Bytes> {
+        self.decide(self.reserved.as_ref())
+    }
+
     pub(crate) fn xattr(&self, name: &[u8]) -> Found<Bytes> {
         self.decide(self.xattrs.get(name))
     }
@@ -146,7 +157,8 @@ impl DirtyInode {
 
     /// Records that differ from the layers below.
     fn records(&self) -> u64 {
-        let single = [self.is_dropped, self.cleared_from.is_some(), self.attributes.is_some(), self.inline.is_some()];
+        let (attributes, inline) = (self.attributes.is_some(), self.inline.is_some());
+        let single = [self.is_dropped, self.cleared_from.is_some(), attributes, inline, self.reserved.is_some()];
         let single = single.into_iter().filter(|differs| *differs).count();
         (single + self.xattrs.len() + self.dentries.len() + self.extents.len()) as u64
     }
@@ -166,6 +178,9 @@ impl DirtyInode {
         }
         if let (true, Some(inline)) = (pending.inline, &self.inline) {
             push(Change::Inline(inline.clone()));
+        }
+        if let (true, Some(reserved)) = (pending.reserved, &self.reserved) {
+            push(Change::Reserved(reserved.clone()));
         }
         for name in pending.xattrs {
             if let Some(value) = self.xattrs.get(&name) {
@@ -197,6 +212,7 @@ impl Pending {
             }
             Change::Attributes(_) => self.attributes = true,
             Change::Inline(_) => self.inline = true,
+            Change::Reserved(_) => self.reserved = true,
             Change::Xattr { name, .. } => drop(self.xattrs.insert(name.clone())),
             Change::Dentry { hash, name, .. } => drop(self.dentries.insert((*hash, name.clone()))),
             Change::Extent { offset, .. } => drop(self.extents.insert(*offset)),

@@ -50,7 +50,11 @@ impl Batch<'_> {
         for ((hash, name), dentry) in &dirty.dentries {
             self.set(key::dentry(inode, *hash, name), dentry.map(dentry_value));
         }
-        self.add_extents(inode, dirty)
+        self.add_extents(inode, dirty)?;
+        if let Some(reserved) = &dirty.reserved {
+            self.set(key::reserved(inode), reserved.clone().map(|ranges| (ranges, None)));
+        }
+        Ok(())
     }
 
     fn add_extents(&mut self, inode: Inode, dirty: &DirtyInode) -> Result<()> {

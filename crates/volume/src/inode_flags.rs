@@ -20,10 +20,13 @@ impl InodeFlags {
     /// Reading leaves its time of access alone.
     pub const NO_ACCESS_TIME: Self = Self(1 << 3);
 
+    /// Space is reserved for it. Kept here by whoever reserves it; nobody sets it.
+    pub(crate) const RESERVED: Self = Self(1 << 4);
+
     /// What a new inode takes over from its directory.
     const INHERITED: Self = Self(Self::NO_DUMP.0 | Self::NO_ACCESS_TIME.0);
 
-    const KNOWN: u32 = (1 << 4) - 1;
+    const KNOWN: u32 = (1 << 5) - 1;
 
     /// The set with these bits; `None` if this version does not know one of them.
     pub fn from_bits(bits: u32) -> Option<Self> {
@@ -38,6 +41,11 @@ impl InodeFlags {
     /// Whether all flags of another set are in this one.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Sets a flag, or takes it away.
+    pub(crate) fn set(&mut self, flag: Self, is_set: bool) {
+        self.0 = if is_set { self.0 | flag.0 } else { self.0 & !flag.0 };
     }
 
     /// Whether one of the flags is set that keep an inode as it is.
@@ -64,7 +72,9 @@ impl Volume {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.existing(inode)?;
+        let is_reserved = attributes.flags.contains(InodeFlags::RESERVED);
         attributes.flags = flags;
+        attributes.flags.set(InodeFlags::RESERVED, is_reserved);
         attributes.changed = self.now();
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())

@@ -8,7 +8,8 @@ use crate::change::Change;
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::extent::Source;
 use crate::limits::{
-    JOURNAL_PART_BYTES, JOURNAL_PART_LINKS_MAX, NAME_BYTES_MAX, SYMLINK_BYTES_MAX, XATTR_VALUE_BYTES_MAX,
+    JOURNAL_PART_BYTES, JOURNAL_PART_LINKS_MAX, NAME_BYTES_MAX, RESERVED_RANGES_MAX, SYMLINK_BYTES_MAX,
+    XATTR_VALUE_BYTES_MAX,
 };
 use crate::{Inode, Result, record};
 use block::{Blocks, Name};
@@ -128,6 +129,8 @@ mod tag {
     pub(super) const DENTRY_GONE: u8 = 8;
     pub(super) const EXTENT: u8 = 9;
     pub(super) const EXTENT_GONE: u8 = 10;
+    pub(super) const RESERVED: u8 = 11;
+    pub(super) const RESERVED_GONE: u8 = 12;
 }
 
 fn put_change(
@@ -153,6 +156,11 @@ fn put_change(
             put_long(body, content);
         }
         Change::Inline(None) => body.put_u8(tag::INLINE_GONE),
+        Change::Reserved(Some(ranges)) => {
+            body.put_u8(tag::RESERVED);
+            put_long(body, ranges);
+        }
+        Change::Reserved(None) => body.put_u8(tag::RESERVED_GONE),
         Change::Xattr { name, value } => {
             body.put_u8(if value.is_some() { tag::XATTR } else { tag::XATTR_GONE });
             put_short(body, name);
@@ -203,6 +211,8 @@ fn read_change(reader: &mut Reader<'_>, links: &mut impl Iterator<Item = Name>) 
             Change::Extent { offset, extent: Some(record::extent(reader, offset, link)?) }
         }
         tag::EXTENT_GONE => Change::Extent { offset: reader.u64()?, extent: None },
+        tag::RESERVED => Change::Reserved(Some(long(reader, 16 * RESERVED_RANGES_MAX)?)),
+        tag::RESERVED_GONE => Change::Reserved(None),
         _ => return Err(Malformed::Bytes),
     };
     Ok((inode, change))

@@ -15,11 +15,13 @@ pub(crate) enum Subject {
     Xattr = 2,
     Dentry = 3,
     Extent = 4,
+    Reserved = 5,
 }
 
 impl Subject {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Attributes, Self::Inline, Self::Xattr, Self::Dentry, Self::Extent].into_iter().find(|s| *s as u8 == byte)
+        let all = [Self::Attributes, Self::Inline, Self::Xattr, Self::Dentry, Self::Extent, Self::Reserved];
+        all.into_iter().find(|subject| *subject as u8 == byte)
     }
 }
 
@@ -39,6 +41,10 @@ pub(crate) fn attributes(inode: Inode) -> Bytes {
 
 pub(crate) fn inline(inode: Inode) -> Bytes {
     key(inode, Subject::Inline as u8, &[])
+}
+
+pub(crate) fn reserved(inode: Inode) -> Bytes {
+    key(inode, Subject::Reserved as u8, &[])
 }
 
 pub(crate) fn xattr(inode: Inode, name: &[u8]) -> Bytes {

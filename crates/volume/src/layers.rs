@@ -5,6 +5,7 @@
 
 use crate::change::Dentry;
 use crate::codec::Malformed;
+use crate::content::ranges::Ranges;
 use crate::dirty_inode::{DentryKey, DirtyInode, Found};
 use crate::extent::Extent;
 use crate::key::{self, Subject};
@@ -91,6 +92,12 @@ impl Layers {
 
     pub(crate) fn inline(&self, inode: Inode) -> Result<Option<Bytes>> {
         self.find(inode, DirtyInode::inline, || key::inline(inode), |value, _| Ok(value))
+    }
+
+    /// The ranges that are reserved for a file.
+    pub(crate) fn reserved(&self, inode: Inode) -> Result<Option<Ranges>> {
+        let found = self.find(inode, DirtyInode::reserved, || key::reserved(inode), |value, _| Ok(value))?;
+        found.map(|ranges| Ranges::parse(&ranges).map_err(damaged(inode, "its reserved ranges"))).transpose()
     }
 
     pub(crate) fn xattr(&self, inode: Inode, name: &[u8]) -> Result<Option<Bytes>> {

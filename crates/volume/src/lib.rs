@@ -84,7 +84,7 @@ pub use access_times::AccessTimes;
 pub use attributes::{AttributeChanges, Privileges, TimeChange};
 pub use catalog::{Role, VolumeId, VolumeIdentity, VolumeInfo};
 pub use collector::{FinishedCollection, GarbageStatus};
-pub use content::{FilePoint, Seek};
+pub use content::{FilePoint, ReserveSize, Seek};
 pub use difference::{Difference, Happened, differences};
 pub use directory::DirectoryEntry;
 pub use environment::{Environment, SystemEnvironment};

@@ -106,6 +106,12 @@ pub(crate) const JOURNAL_PART_LINKS_MAX: usize = 8 << 10;
 /// Entries of a directory that a listing takes at a time.
 pub(crate) const DIRECTORY_BATCH_ENTRIES: usize = 256;
 
+/// Ranges that are reserved for a file; beyond, the shortest go.
+pub(crate) const RESERVED_RANGES_MAX: usize = 256;
+
+/// Space is reserved in multiples of this, in bytes.
+pub(crate) const RESERVED_UNIT_BYTES: u64 = 4096;
+
 /// What an inode with its name counts against a quota, in bytes: about what it takes in the tree.
 pub(crate) const QUOTA_INODE_BYTES: u64 = 512;
 
@@ -141,5 +147,6 @@ pub(crate) const FLUSH_THREADS: usize = 2;
 
 const _: () = assert!(JOURNAL_PART_BYTES + XATTR_VALUE_BYTES_MAX + 1024 < block::BODY_BYTES_MAX);
 const _: () = assert!(JOURNAL_PART_LINKS_MAX < block::LINKS_MAX);
+const _: () = assert!(16 * RESERVED_RANGES_MAX < tree::VALUE_BYTES_MAX);
 const _: () = assert!(CHUNK_BYTES as usize <= block::BODY_BYTES_MAX);
 const _: () = assert!(SYMLINK_BYTES_MAX < tree::VALUE_BYTES_MAX && XATTR_INLINE_BYTES_MAX < tree::VALUE_BYTES_MAX);

@@ -5,7 +5,7 @@
 //! may go over it by what they add.
 
 use crate::limits::QUOTA_INODE_BYTES;
-use crate::{Attributes, Error, Inode, Result, Volume};
+use crate::{Error, Result, Volume};
 
 /// The setting's key.
 pub(crate) const QUOTA_SETTING: &str = "quota";
@@ -59,16 +59,6 @@ impl Volume {
         let Some(quota) = self.quota_bytes() else { return Ok(()) };
         let free = quota.saturating_sub(self.used_bytes());
         if added_max <= free || added()? <= free { Ok(()) } else { Err(Error::QuotaExceeded) }
-    }
-
-    /// Bytes of a file's content that are there between two offsets, holes left out.
-    pub(crate) fn allocated_in(&self, inode: Inode, attributes: &Attributes, from: u64, to: u64) -> Result<u64> {
-        let overlap = |start: u64, end: u64| end.min(to).saturating_sub(start.max(from));
-        if let Some(content) = self.inline_content(inode, attributes.size)? {
-            return Ok(overlap(0, content.len() as u64));
-        }
-        let extents = self.layers.extents(inode, from, to)?;
-        Ok(extents.iter().map(|(start, extent)| overlap(*start, start + extent.length as u64)).sum())
     }
 }
 

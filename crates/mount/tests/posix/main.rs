@@ -12,5 +12,6 @@ mod mounted;
 mod notifying;
 mod past;
 mod quotas;
+mod reserving;
 mod sharing;
 mod whiteouts;

@@ -75,10 +75,14 @@ impl Volume {
                     self.added_by_write(to.inode, &attributes, to.offset, end)
                 })?;
                 let bytes = content.slice(from.offset as usize..(from.offset + length) as usize);
-                self.put_bytes(to.inode, &mut attributes, to.offset, &bytes)?;
+                self.counting(to.inode, &mut attributes, to.offset, end, |attributes| {
+                    self.put_bytes(to.inode, attributes, to.offset, &bytes)
+                })?;
                 length
             }
-            None => self.clone_extents(source, from, to, length, &mut attributes)?,
+            None => self.counting(to.inode, &mut attributes, to.offset, end, |attributes| {
+                self.clone_extents(source, from, to, length, attributes)
+            })?,
         };
         attributes.size = attributes.size.max(to.offset + copied);
         attributes.touch_content(self.now());

@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
-use crate::{Attributes, Error, Inode, Result, Volume};
+use crate::{Attributes, Error, Inode, InodeFlags, Result, Volume};
 
 impl Volume {
     /// Makes a file longer or shorter; what is new reads as zero. The caller holds the gate and the inode's lock, and puts the
@@ -20,7 +20,11 @@ impl Volume {
                 self.set_inline(inode, attributes, content);
             }
             Some(content) => self.spill(inode, attributes, content)?,
-            None if size < attributes.size => self.shorten(inode, attributes, size)?,
+            None if size < attributes.size
+                || size == attributes.size && attributes.flags.contains(InodeFlags::RESERVED) =>
+            {
+                self.shorten(inode, attributes, size)?
+            }
             None => {}
         }
         attributes.size = size;
@@ -28,43 +32,26 @@ impl Volume {
         Ok(())
     }
 
+    /// What is reserved behind the new end goes, too, also when the size stays.
     fn shorten(&self, inode: Inode, attributes: &mut Attributes, size: u64) -> Result<()> {
         let chunk_end = size.next_multiple_of(CHUNK_BYTES);
-        let mut removed = self.cut_out(inode, size, chunk_end)?;
-        if size == 0 {
-            removed = attributes.allocated_bytes;
-        } else if attributes.size > chunk_end {
-            removed += self.allocated_between(inode, chunk_end, attributes.size)?;
-        }
-        self.layers.overlay.change(inode, Change::Clear { from: chunk_end });
-        attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
-        Ok(())
+        self.counting(inode, attributes, size, u64::MAX, |attributes| {
+            let mut removed = self.cut_out(inode, size, chunk_end)?;
+            if size == 0 {
+                removed = attributes.allocated_bytes;
+            } else if attributes.size > chunk_end {
+                removed += self.content_in(inode, attributes, chunk_end, attributes.size)?;
+            }
+            self.layers.overlay.change(inode, Change::Clear { from: chunk_end });
+            attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
+            self.release(inode, attributes, size, u64::MAX)
+        })
     }
 
-    /// Bytes of a file's extents in a range that begins at a chunk.
-    fn allocated_between(&self, inode: Inode, from: u64, to: u64) -> Result<u64> {
-        let mut bytes = 0;
-        let mut next = Some(from);
-        while let Some(from) = next {
-            let (extents, behind) = self.layers.some_extents(inode, from, to)?;
-            bytes += extents.values().map(|extent| extent.length as u64).sum::<u64>();
-            next = behind;
-        }
-        Ok(bytes)
-    }
-
-    /// Makes a file at least `size` bytes long, as fallocate(2) does; its times change in any case. No space is set aside.
-    pub fn extend(&self, inode: Inode, size: u64) -> Result<()> {
-        let _operation = self.begin()?;
-        let _lock = self.locks.write(inode);
-        let mut attributes = self.file(inode)?;
-        attributes.check_mutable()?;
-        if size > attributes.size {
-            self.resize(inode, &mut attributes, size)?;
-        }
-        attributes.touch_content(self.now());
-        self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
-        Ok(())
+    /// Takes away what is reserved in a range.
+    fn release(&self, inode: Inode, attributes: &mut Attributes, from: u64, to: u64) -> Result<()> {
+        let has_any = attributes.flags.contains(InodeFlags::RESERVED);
+        if has_any { self.change_reserved(inode, attributes, |ranges| ranges.remove(from, to)) } else { Ok(()) }
     }
 
     /// Makes a hole of a range of a file, up to its end.
@@ -73,19 +60,6 @@ impl Volume {
         let _lock = self.locks.write(inode);
         let attributes = self.file(inode)?;
         attributes.check_unprotected()?;
-        self.make_hole(inode, attributes, offset, length)
-    }
-
-    /// Makes a range of a file read as zero, and the file long enough to have it.
-    pub fn zero(&self, inode: Inode, offset: u64, length: u64) -> Result<()> {
-        let end = offset.checked_add(length).ok_or(Error::FileTooLarge)?;
-        let _operation = self.begin()?;
-        let _lock = self.locks.write(inode);
-        let mut attributes = self.file(inode)?;
-        attributes.check_unprotected()?;
-        if end > attributes.size {
-            self.resize(inode, &mut attributes, end)?;
-        }
         self.make_hole(inode, attributes, offset, length)
     }
 
@@ -101,8 +75,12 @@ impl Volume {
                 self.set_inline(inode, &mut attributes, content);
             }
             None => {
-                let removed = self.cut_out(inode, offset, end)?;
-                attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
+                self.counting(inode, &mut attributes, offset, end, |attributes| {
+                    let removed = self.cut_out(inode, offset, end)?;
+                    attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
+                    self.release(inode, attributes, offset, end)
+                })?;
+                self.limit_reserved(inode, &mut attributes)?;
             }
         }
         attributes.touch_content(self.now());

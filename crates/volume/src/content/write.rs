@@ -27,7 +27,9 @@ impl Volume {
         self.check_quota_of(bytes.len() as u64 + INLINE_BYTES_MAX as u64, || {
             self.added_by_write(inode, &attributes, offset, end)
         })?;
-        self.put_bytes(inode, &mut attributes, offset, bytes)?;
+        self.counting(inode, &mut attributes, offset, end, |attributes| {
+            self.put_bytes(inode, attributes, offset, bytes)
+        })?;
         attributes.size = attributes.size.max(end);
         attributes.touch_content(self.now());
         self.counts.allocation_changed(before, attributes.allocated_bytes);

@@ -52,7 +52,7 @@ fn a_crash_at_any_operation_of_the_disk_leaves_a_prefix_with_everything_synced()
     let seeds = next_seed.load(Ordering::Relaxed) - first_seed;
     println!("{seeds} workloads from seed {first_seed}: {tally:?}");
     let retired = tally.retired.load(Ordering::Relaxed);
-    assert!(retired > seeds / 2, "{retired} segments were retired in {seeds} workloads");
+    assert!(retired > seeds / 4, "{retired} segments were retired in {seeds} workloads");
 }
 
 /// Says which seed it was when a check panics.

@@ -179,6 +179,11 @@ impl Model {
         self.node(inode).content.resize(size, 0);
     }
 
+    pub(crate) fn extend(&mut self, inode: u64, size: usize) {
+        let content = &mut self.node(inode).content;
+        content.resize(content.len().max(size), 0);
+    }
+
     pub(crate) fn punch(&mut self, inode: u64, offset: usize, length: usize) {
         let content = &mut self.node(inode).content;
         let end = (offset + length).min(content.len());

@@ -5,8 +5,8 @@ use block::{Block, Name};
 use sim::Random;
 use std::collections::BTreeMap;
 use volume::{
-    AttributeChanges, Creator, Error, FilePoint, Inode, Kind, NewInode, Privileges, RenameMode, Result, View, Volume,
-    XattrMode,
+    AttributeChanges, Creator, Error, FilePoint, Inode, Kind, NewInode, Privileges, RenameMode, ReserveSize, Result,
+    View, Volume, XattrMode,
 };
 
 const CREATOR: Creator = Creator { uid: 1, gid: 1 };
@@ -82,6 +82,8 @@ impl Workload {
             0..=3 => self.make(volume),
             4..=8 => self.write(volume),
             9 => self.truncate(volume),
+            10 if self.random.percent(30) => self.reserve(volume),
+            10 if self.random.percent(40) => self.zero(volume),
             10 => self.punch(volume),
             11 if self.random.percent(30) => self.make_unnamed(volume),
             11 => self.link(volume),
@@ -151,6 +153,27 @@ impl Workload {
         let Some(file) = self.a_file() else { return Ok(()) };
         let (offset, length) = (self.offset(), self.length());
         volume.punch(file, offset, length)?;
+        self.model.punch(file.0, offset as usize, length as usize);
+        Ok(())
+    }
+
+    fn reserve(&mut self, volume: &Volume) -> Result<()> {
+        let Some(file) = self.a_file() else { return Ok(()) };
+        let (offset, length, extends) = (self.offset(), self.length(), self.random.percent(50));
+        volume.reserve(file, offset, length, reserve_size(extends))?;
+        if extends {
+            self.model.extend(file.0, (offset + length) as usize);
+        }
+        Ok(())
+    }
+
+    fn zero(&mut self, volume: &Volume) -> Result<()> {
+        let Some(file) = self.a_file() else { return Ok(()) };
+        let (offset, length, extends) = (self.offset(), self.length(), self.random.percent(50));
+        volume.zero(file, offset, length, reserve_size(extends))?;
+        if extends {
+            self.model.extend(file.0, (offset + length) as usize);
+        }
         self.model.punch(file.0, offset as usize, length as usize);
         Ok(())
     }
@@ -262,6 +285,7 @@ impl Workload {
 
     fn read(&mut self, volume: &Volume) -> Result<()> {
         let Some(file) = self.a_file() else { return Ok(()) };
+        assert_eq!(volume.attributes(file)?.allocated_bytes, volume.count_allocated(file)?, "space is miscounted");
         let (offset, length) = (self.offset(), self.length());
         let mut buffer = vec![0xaa; length as usize];
         let read = volume.read(file, offset, &mut buffer)?;
@@ -275,6 +299,10 @@ impl Workload {
 /// A dump in short.
 pub(crate) fn digest(dump: &[String]) -> Name {
     Block::data(dump.join("\n").into()).name()
+}
+
+fn reserve_size(extends: bool) -> ReserveSize {
+    if extends { ReserveSize::Extend } else { ReserveSize::Keep }
 }
 
 /// Holds the results together: true if both did it, false if both refused alike. An error of the disk is passed on.
