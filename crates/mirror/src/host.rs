@@ -7,7 +7,7 @@ use crate::ports::{Source, Target, Visitor};
 use crate::verify::Verifiable;
 use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use crate::{Error, Result};
-use block::{Blocks, Name, PackedBlock};
+use block::{Blocks, Name, PackedBlock, Store};
 use parking_lot::Mutex;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -73,6 +73,10 @@ impl Source for LocalSource<'_> {
 impl SourceVolume for LocalSource<'_> {
     fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    fn store(&self) -> Option<&Store> {
+        Some(self.pool.store())
     }
 }
 
@@ -141,6 +145,10 @@ impl ReplicaVolume for LocalReplica<'_> {
 
     fn held(&self) -> State {
         self.receiving.volume().state()
+    }
+
+    fn store(&self) -> Option<&Store> {
+        Some(self.notes.pool.store())
     }
 
     fn wanted(&self, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>> {

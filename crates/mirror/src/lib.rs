@@ -16,6 +16,7 @@
 //!
 //! What this crate deliberately does not know: FUSE, consensus, and what is in a file.
 
+mod compare;
 mod descent;
 mod error;
 mod host;
@@ -35,7 +36,7 @@ pub use host::{LocalReplica, LocalSource, LocalVerifiable, list};
 pub use local::{Keeper, StoreTarget};
 pub use ports::{Source, Target, Visitor};
 pub use sync::{SyncOptions, Synced, sync};
-pub use transfer::{Progress, Sent, TransferOptions, transfer};
+pub use transfer::{Base, Progress, Sent, TransferOptions, transfer};
 pub use verify::{Verifiable, Verified, verify};
 pub use volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 pub use wire::{Client, RemoteReplica, RemoteSource, fuzz_message, serve};

@@ -1,9 +1,9 @@
 //! Bringing a replica to the state of its source.
 
-use crate::transfer::{Progress, Sent, TransferOptions, transfer};
+use crate::transfer::{Base, Progress, Sent, TransferOptions, transfer};
 use crate::volumes::{ReplicaVolume, SourceVolume};
-use crate::{Result, Target};
-use block::{Name, PackedBlock};
+use crate::{Error, Result, Side, Target};
+use block::{Blocks, Name, PackedBlock};
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use volume::State;
@@ -42,8 +42,11 @@ pub fn sync(source: &dyn SourceVolume, replica: &dyn ReplicaVolume, options: &Sy
     }
     let states = wanted.iter().map(|root| root.tree()).chain([origin.state.tree()]);
     let roots = states.flatten().collect();
-    let transfer_options =
-        TransferOptions { bytes_per_second_max: options.bytes_per_second_max, progress: options.progress };
+    let transfer_options = TransferOptions {
+        bytes_per_second_max: options.bytes_per_second_max,
+        progress: options.progress,
+        base: base(source, replica)?,
+    };
     let sent = if options.is_dry_run {
         transfer(source, &Imagined::beside(replica), roots, &transfer_options)?
     } else {
@@ -52,6 +55,17 @@ pub fn sync(source: &dyn SourceVolume, replica: &dyn ReplicaVolume, options: &Sy
         sent
     };
     Ok(Synced { sent, kept: wanted.len(), state: origin.state, is_unchanged: false })
+}
+
+/// The state that the replica has, where this process can read it: in the replica's store, or in the source's, if it still has it.
+fn base<'a>(source: &'a dyn SourceVolume, replica: &'a dyn ReplicaVolume) -> Result<Option<Base<'a>>> {
+    let Some(root) = replica.held().tree() else { return Ok(None) };
+    let store = match (replica.store(), source.store()) {
+        (Some(store), _) => Some(store),
+        (None, Some(store)) => store.contains(&root).map_err(Error::of(Side::Source))?.then_some(store),
+        (None, None) => None,
+    };
+    Ok(store.map(|store| Base { store, roots: vec![root] }))
 }
 
 /// A target that would have what it was sent.

@@ -13,9 +13,9 @@ use crate::limits::{LEVEL_BYTES_MAX, PROGRESS_INTERVAL, QUEUE_BYTES_MAX};
 use crate::pace::Pace;
 use crate::queue::Queue;
 use crate::{Error, Result, Source, Target};
-use block::{Name, PackedBlock};
+use block::{Name, PackedBlock, Store};
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -47,6 +47,16 @@ pub struct TransferOptions<'a> {
     pub bytes_per_second_max: Option<u64>,
     /// Is told how far the transfer is, some times a second.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// What the target is known to have.
+    pub base: Option<Base<'a>>,
+}
+
+/// A tree that the target is known to have, where it can be read without asking the other side. It saves questions.
+pub struct Base<'a> {
+    /// Where it can be read.
+    pub store: &'a Store,
+    /// Its roots.
+    pub roots: Vec<Name>,
 }
 
 /// Sends what is below the roots, the roots included, and what the target lacks of it.
@@ -58,8 +68,10 @@ pub fn transfer(
 ) -> Result<Sent> {
     let road = Road::new(target, options);
     thread::scope(|scope| {
+        let base = options.base.as_ref();
+        let descent = Descent::new(roots, base.map_or(&[], |base| &base.roots));
         let sender = scope.spawn(|| road.send_all());
-        let walked = Walk { source, target, road: &road, descent: Descent::new(roots), told: None }.run();
+        let walked = Walk { source, target, road: &road, base, descent, told: None }.run();
         // What was read is sent also when reading has failed.
         road.queue.close();
         let sent = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -149,6 +161,7 @@ struct Walk<'a> {
     source: &'a dyn Source,
     target: &'a dyn Target,
     road: &'a Road<'a>,
+    base: Option<&'a Base<'a>>,
     descent: Descent,
     told: Option<Instant>,
 }
@@ -158,12 +171,29 @@ impl Walk<'_> {
         loop {
             match self.descent.next() {
                 Step::Done => return Ok(()),
+                Step::Compare(names) => self.compare(&names)?,
                 Step::Ask(names) => self.ask(names)?,
                 Step::Read(names) => self.read(&names)?,
                 Step::Send(blocks) => blocks.into_iter().try_for_each(|block| self.road.push(block))?,
             }
             self.tell();
         }
+    }
+
+    fn compare(&mut self, names: &[Name]) -> Result<()> {
+        let mut links = HashMap::new();
+        if let Some(base) = self.base {
+            let read = base.store.read(names, usize::MAX, &mut |block| {
+                links.insert(block.name(), block.links().to_vec());
+                Ok(())
+            });
+            if let Err(error) = read {
+                // What is not known is asked.
+                tracing::warn!(%error, "a part of the replica's state cannot be read; `pantala mirror verify` heals it");
+            }
+        }
+        self.descent.compared(&links);
+        Ok(())
     }
 
     fn ask(&mut self, mut names: Vec<Name>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Volumes as the two sides of a sync.
 
 use crate::{Result, Source, Target};
+use block::Store;
 use volume::{KeptRoot, State, VolumeIdentity};
 
 /// A volume that is copied from, and the state that it had when it was opened for that.
@@ -20,6 +21,11 @@ pub struct Origin {
 pub trait SourceVolume: Source {
     /// Which one, and the state that is copied.
     fn origin(&self) -> &Origin;
+
+    /// Its store, if this process has it.
+    fn store(&self) -> Option<&Store> {
+        None
+    }
 }
 
 /// A replica that is brought to a state.
@@ -29,6 +35,11 @@ pub trait ReplicaVolume: Target {
 
     /// The state that it had when it was opened.
     fn held(&self) -> State;
+
+    /// Its store, if this process has it.
+    fn store(&self) -> Option<&Store> {
+        None
+    }
 
     /// Those of the kept roots that it does not have and that its own retention wants.
     fn wanted(&self, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>>;

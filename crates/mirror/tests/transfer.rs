@@ -4,7 +4,7 @@
 
 use block::{Block, Blocks, MemoryIndex, Name, PackedBlock, Store, StoreId, StoreOptions};
 use bytes::Bytes;
-use mirror::{Error, Keeper, Result, Source, StoreTarget, Target, TransferOptions, Visitor, transfer};
+use mirror::{Base, Error, Keeper, Result, Source, StoreTarget, Target, TransferOptions, Visitor, transfer};
 use parking_lot::Mutex;
 use sim::{Random, SimDisk};
 use std::collections::BTreeSet;
@@ -52,6 +52,7 @@ struct Watched<'a> {
     puts_left: AtomicU64,
     put: Mutex<Vec<Name>>,
     questions: AtomicU64,
+    asked: AtomicU64,
 }
 
 impl<'a> Watched<'a> {
@@ -62,6 +63,7 @@ impl<'a> Watched<'a> {
             puts_left: puts_left.into(),
             put: Mutex::default(),
             questions: 0.into(),
+            asked: 0.into(),
         }
     }
 }
@@ -69,6 +71,7 @@ impl<'a> Watched<'a> {
 impl Target for Watched<'_> {
     fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
         self.questions.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(names.len() as u64, Ordering::Relaxed);
         self.target.lacking(names)
     }
 
@@ -138,6 +141,32 @@ fn a_change_costs_its_path_and_reads_no_more_than_is_sent() {
     let target = Watched::new(&there, u64::MAX);
     let sent = transfer(&source, &target, vec![new], &TransferOptions::default()).unwrap();
     assert_eq!((sent.blocks, source.1.into_inner()), (4, 4));
+    assert_eq!(below(&there, new), below(&here, new));
+}
+
+#[test]
+fn what_a_known_tree_has_is_not_asked_about() {
+    let (here, there) = (store(1), store(2));
+    let old = grow(&here, &mut Random::new(1), 3, 12);
+    run(&here, &StoreTarget::new(there.clone(), Arc::new(NoKeeper)), old).unwrap();
+    let mut changed = here.get(&old).unwrap();
+    let mut child = here.get(&changed.links[3]).unwrap();
+    child.links[7] = here.put(&Block::data(Bytes::from_static(b"changed"))).unwrap();
+    changed.links[3] = here.put(&child).unwrap();
+    let new = here.put(&changed).unwrap();
+    let asked = |base: Option<Base<'_>>| {
+        let target = Watched::new(&there, 0);
+        let options = TransferOptions { base, ..TransferOptions::default() };
+        let refused = transfer(&*here, &target, vec![new], &options);
+        assert!(refused.is_err(), "the target takes nothing");
+        target.asked.into_inner()
+    };
+    assert_eq!(asked(None), 1 + 12 + 12);
+    assert_eq!(asked(Some(Base { store: &there, roots: vec![old] })), 3);
+    let target = Watched::new(&there, u64::MAX);
+    let options =
+        TransferOptions { base: Some(Base { store: &there, roots: vec![old] }), ..TransferOptions::default() };
+    assert_eq!(transfer(&*here, &target, vec![new], &options).unwrap().blocks, 3);
     assert_eq!(below(&there, new), below(&here, new));
 }
 
