@@ -35,6 +35,9 @@ const PACKAGES: &[Package] = &[
     Package { name: "attr", program: "setfattr" },
     Package { name: "iproute2", program: "ip" },
     Package { name: "mount", program: "losetup" },
+    // Mirrors on another machine.
+    Package { name: "openssh-client", program: "ssh" },
+    Package { name: "openssh-server", program: "sshd" },
 ];
 
 /// A subcommand of Cargo, pinned.

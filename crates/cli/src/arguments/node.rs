@@ -19,6 +19,9 @@ pub(crate) struct Up {
     /// root, otherwise ~/pantala, which is made if it is not there]
     #[arg(long, value_name = "DIR")]
     pub(crate) mount: Option<PathBuf>,
+    /// Mount everything read-only: to look at a replica on a drive, or at anything that must stay as it is
+    #[arg(long)]
+    pub(crate) read_only: bool,
     /// Stay in the foreground and log to standard error; Ctrl-C takes the pool down
     #[arg(long)]
     pub(crate) foreground: bool,
@@ -70,4 +73,6 @@ pub(crate) struct Node {
     pub(crate) store: PathBuf,
     #[arg(long)]
     pub(crate) mount: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) read_only: bool,
 }

@@ -19,7 +19,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) fn run(arguments: Up) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
     let mount = arguments.mount.as_deref().map(defaults::absolute).transpose()?;
-    let options = Options { store, mount };
+    let options = Options { store, mount, read_only: arguments.read_only };
     if let Some(client) = Client::connect(&options.store)? {
         return already_up(client, &options);
     }

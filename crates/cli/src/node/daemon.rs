@@ -34,6 +34,9 @@ fn command(options: &Options) -> Command {
     if let Some(mount) = &options.mount {
         command.arg("--mount").arg(mount);
     }
+    if options.read_only {
+        command.arg("--read-only");
+    }
     command.env("PANTALA_STORE", &options.store).env(PURGE_DELAY.0, PURGE_DELAY.1).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -55,7 +58,7 @@ fn last_words(child: &mut Child) -> String {
 
 /// The daemon's side.
 pub(crate) fn run(arguments: arguments::Node) -> ExitCode {
-    let options = Options { store: arguments.store, mount: arguments.mount };
+    let options = Options { store: arguments.store, mount: arguments.mount, read_only: arguments.read_only };
     match run_until_end(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

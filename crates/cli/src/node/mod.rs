@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) store: PathBuf,
     /// Where to mount the first volume, if the user said so.
     pub(crate) mount: Option<PathBuf>,
+    /// Whether no mount may change anything.
+    pub(crate) read_only: bool,
 }
 
 /// A node that is up.
@@ -65,6 +67,7 @@ pub(crate) struct Node {
     /// Before the pool, so that it is gone before another process can have the store.
     _socket: SocketFile,
     pool: Pool,
+    read_only: bool,
     mounts: Mounts,
     /// Where volumes are to be mounted, where that is not the default.
     places: Mutex<Places>,

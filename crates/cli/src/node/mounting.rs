@@ -83,7 +83,8 @@ impl Node {
     /// Mounts a volume at a directory.
     pub(super) fn serve_at(&self, id: VolumeId, name: &str, place: &Path) -> Result<()> {
         let volume = self.pool.volume(id).with_context(|| format!("the volume {name} is not open"))?;
-        let serving = Serving::start(volume, place, Source::name(&self.store, name), self.events.clone())?;
+        let serving =
+            Serving::start(volume, place, Source::name(&self.store, name), self.read_only, self.events.clone())?;
         self.mounts.add(id, serving);
         self.unmounted.lock().remove(&id);
         Ok(())

@@ -27,11 +27,12 @@ impl Serving {
         volume: Arc<Volume>,
         mountpoint: &Path,
         source: String,
+        read_only: bool,
         events: Sender<Event>,
     ) -> Result<Arc<Self>> {
         let id = volume.id();
         let allow_other = crate::defaults::is_root();
-        let options = MountOptions { source, allow_other, read_only: false, transport: fuse::Transport::Auto };
+        let options = MountOptions { source, allow_other, read_only, transport: fuse::Transport::Auto };
         let mount = VolumeMount::start(volume, mountpoint, options)
             .with_context(|| format!("cannot mount at {}", mountpoint.display()))?;
         let serving = Arc::new(Self { mount, has_ended: Mutex::new(false), ended: Condvar::new() });

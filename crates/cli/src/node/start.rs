@@ -42,6 +42,7 @@ pub(super) fn start(
         store: store.clone(),
         _socket: socket,
         pool,
+        read_only: options.read_only,
         mounts: Mounts::default(),
         places: Mutex::new(places),
         unmounted: Mutex::new(BTreeMap::new()),

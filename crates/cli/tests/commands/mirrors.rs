@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 use crate::outcome::Outcome;
-use crate::pool::{Pool, is_root};
+use crate::pool::{Pool, eventually, is_root};
 use serde_json::Value;
 use std::fs::{self, Permissions};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 /// A directory as a drive would be mounted, in the pool's folder.
 fn drive(pool: &Pool) -> String {
@@ -78,6 +80,20 @@ fn a_drive_is_added_synced_read_promoted_and_followed() {
 }
 
 #[test]
+fn a_pool_that_is_up_read_only_is_not_changed() {
+    let pool = Pool::up();
+    fill(&pool, "one");
+    pool.run(&["down"]).succeeded();
+    pool.run(&["up", "--read-only"]).succeeded();
+    assert_eq!(fs::read(pool.mount().join("folder/file")).unwrap(), b"one");
+    let refused = fs::write(pool.mount().join("new"), "x").unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+    pool.run(&["down"]).succeeded();
+    pool.run(&["up"]).succeeded();
+    fs::write(pool.mount().join("new"), "x").unwrap();
+}
+
+#[test]
 fn nodes_that_are_up_on_both_sides_stay_up() {
     let pool = Pool::up();
     let drive = drive(&pool);
@@ -90,7 +106,7 @@ fn nodes_that_are_up_on_both_sides_stay_up() {
     let report = &json(pool.run(&["mirror", "sync", "--json"]))[0];
     assert_eq!(report["safe_to_unplug"], false, "a node has it open");
     let read = || fs::read_to_string(mount.join("folder/file")).unwrap();
-    crate::pool::eventually("the mount shows the new state", || read() == "two");
+    eventually("the mount shows the new state", || read() == "two");
     assert!(pool.is_up());
     take_down(&pool, &drive);
 }
@@ -164,6 +180,74 @@ fn another_machine_is_pushed_to_and_pulled_from() {
     take_down(&pool, other);
 }
 
+/// An `sshd` on this machine that lets root in with a key, and what `PANTALA_SSH` has to be for it.
+struct Sshd {
+    process: Child,
+    ssh: String,
+    port: u16,
+}
+
+impl Sshd {
+    fn start(pool: &Pool) -> Self {
+        let folder = pool.home();
+        let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        for key in ["host", "user"] {
+            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &file(key)]).status();
+            assert!(made.unwrap().success());
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let binaries = Path::new(env!("CARGO_BIN_EXE_pantala")).parent().unwrap().display();
+        let config = format!(
+            "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\n\
+             PermitRootLogin prohibit-password\nSetEnv PATH={binaries}:/usr/bin:/bin\n",
+            file("host"),
+            file("user.pub"),
+        );
+        fs::write(folder.join("sshd_config"), config).unwrap();
+        // Debian's service makes it.
+        fs::create_dir_all("/run/sshd").unwrap();
+        let mut sshd = Command::new("/usr/sbin/sshd");
+        sshd.args(["-D", "-e", "-f", &file("sshd_config")]).stderr(Stdio::null());
+        let process = sshd.spawn().expect("sshd: `cargo xtask test` installs it");
+        eventually("sshd listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes";
+        Self { process, ssh: format!("ssh -i {} {options}", file("user")), port }
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_real_sshd_carries_syncs_in_both_directions() {
+    if !is_root() {
+        return;
+    }
+    let pool = Pool::up();
+    let sshd = Sshd::start(&pool);
+    let run = |arguments: &[&str]| Outcome::of(pool.command(arguments).env("PANTALA_SSH", &sshd.ssh));
+    let place = format!("ssh://root@127.0.0.1:{}{}", sshd.port, drive(&pool));
+    fill(&pool, "one");
+    run(&["mirror", "add", "main", &place, "--name", "attic"]).succeeded();
+    let pushed = &json(run(&["mirror", "sync", "attic", "--json"]))[0];
+    assert!(pushed["blocks"].as_u64().unwrap() > 3);
+    fill(&pool, "two");
+    run(&["mirror", "sync", "attic"]).succeeded();
+    assert!(run(&["mirror", "verify", "attic"]).succeeded().contains("all is there"));
+
+    let other = pool.home().join("other");
+    fs::create_dir(&other).unwrap();
+    let other = other.to_str().unwrap();
+    run(&["mirror", "add", "main", &place, "--pull", "--store", other, "--name", "chain"]).succeeded();
+    run(&["mirror", "sync", "--store", other]).succeeded();
+    assert_eq!(look(&pool, other).0, "two", "from a replica to a replica");
+    take_down(&pool, other);
+}
+
 #[test]
 fn another_machine_that_has_no_pantala_is_told_apart() {
     let pool = Pool::up();
@@ -213,8 +297,7 @@ fn a_target_on_a_full_or_read_only_disk_keeps_what_it_had() {
     let drive = drive(&pool);
     let folder = Path::new(&drive).parent().unwrap();
     let mount = |options: &str| {
-        let mounted =
-            Outcome::of(std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder));
+        let mounted = Outcome::of(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder));
         mounted.succeeded();
     };
     mount("size=160m");
@@ -230,7 +313,7 @@ fn a_target_on_a_full_or_read_only_disk_keeps_what_it_had() {
     mount_again(folder, "rw,size=600m");
     pool.run(&["mirror", "sync"]).succeeded();
     assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "in-step");
-    Outcome::of(std::process::Command::new("umount").arg(folder)).succeeded();
+    Outcome::of(Command::new("umount").arg(folder)).succeeded();
 }
 
 /// Eight bytes that do not compress.
@@ -241,5 +324,5 @@ fn noise(number: u64) -> [u8; 8] {
 
 fn mount_again(folder: &Path, options: &str) {
     let options = format!("remount,{options}");
-    Outcome::of(std::process::Command::new("mount").args(["-o", &options]).arg(folder)).succeeded();
+    Outcome::of(Command::new("mount").args(["-o", &options]).arg(folder)).succeeded();
 }
