@@ -165,7 +165,7 @@ fn a_removed_file_lives_as_long_as_somebody_has_it_open() {
     let started = Instant::now();
     // The kernel says that nobody has it open any more when it likes.
     while mounted.volume().used_bytes() != before {
-        assert!(started.elapsed() < Duration::from_secs(20), "the file's space has not come back");
+        assert!(started.elapsed() < Duration::from_secs(120), "the file's space has not come back");
         std::thread::yield_now();
     }
 }

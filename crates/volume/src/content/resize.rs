@@ -54,13 +54,28 @@ impl Volume {
         if has_any { self.change_reserved(inode, attributes, |ranges| ranges.remove(from, to)) } else { Ok(()) }
     }
 
-    /// Makes a hole of a range of a file, up to its end.
+    /// Makes a hole of a range of a file, up to its end. A range with many extents takes several operations, from its beginning on:
+    /// what waits in memory stays bounded.
     pub fn punch(&self, inode: Inode, offset: u64, length: u64) -> Result<()> {
+        let end = offset.saturating_add(length);
+        let mut from = offset;
+        loop {
+            from = self.punch_some(inode, from, end)?;
+            if from >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives up to where there is a hole now.
+    fn punch_some(&self, inode: Inode, from: u64, end: u64) -> Result<u64> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let attributes = self.file(inode)?;
         attributes.check_unprotected()?;
-        self.make_hole(inode, attributes, offset, length)
+        let done = if from < end.min(attributes.size) { self.layers.first_extents(inode, from, end)?.1 } else { end };
+        self.make_hole(inode, attributes, from, done - from)?;
+        Ok(done)
     }
 
     /// The caller holds the gate and the inode's lock.
