@@ -93,6 +93,10 @@ impl Store {
     /// Begins a collection; `None` if one is under way, or somebody holds them off. It does nothing by itself: see
     /// [`Collection::step`].
     pub fn begin_collection(&self, live: &dyn Live, thrift: Thrift) -> Result<Option<Collection<'_>>> {
+        // What a damaged log keeps alive cannot be told.
+        if self.damage.is_some() {
+            return Ok(None);
+        }
         let Some(turn) = self.garbage.turn.try_lock() else { return Ok(None) };
         let holds = self.garbage.holds.lock();
         if *holds > 0 {

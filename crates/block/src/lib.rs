@@ -13,6 +13,7 @@
 mod block;
 mod blocks;
 mod checksum;
+mod copies;
 mod damages;
 mod directory;
 mod disk;

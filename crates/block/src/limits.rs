@@ -50,6 +50,9 @@ pub(crate) const COMPRESSION_SAMPLED_BYTES_MIN: usize = 64 << 10;
 /// Length of that sample.
 pub(crate) const COMPRESSION_SAMPLE_BYTES: usize = 8 << 10;
 
+/// The file of the copies. About 250 bytes for the root of each volume; the catalog takes as much again.
+pub(crate) const COPIES_BYTES_MAX: usize = 8 << 20;
+
 /// Damaged blocks that are kept in mind.
 pub(crate) const DAMAGED_BLOCKS_MAX: usize = 10_000;
 

@@ -155,6 +155,11 @@ impl Log {
         error
     }
 
+    /// Takes no frames: the log is damaged.
+    pub(crate) fn stop(&self, error: Error) {
+        self.fail(error);
+    }
+
     /// Takes no more frames, because of an error, which it hands back.
     fn fail(&self, error: Error) -> Error {
         tracing::error!(%error, "the store takes no writes from now on");

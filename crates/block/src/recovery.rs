@@ -6,14 +6,18 @@
 //!   cache is synced first.
 //! - The log ends before the first frame that is not whole. What lies behind is never read as part of the log again, because the
 //!   segment that follows names the place where its predecessor ended.
-//! - If anything says that the log was durable beyond that end, then this is damage and not a torn tail: the log is left as it is.
+//! - If anything says that the log was durable beyond that end, then this is damage and not a torn tail: the log is left as it is, and
+//!   takes no writes. What can be read behind the damage is found, but does not go into the index, so that the next opening finds the
+//!   damage again.
 
 mod rest;
 mod walk;
 
+use crate::frame::Fault;
 use crate::log::{Head, Log, Mark};
+use crate::recent::Entry;
 use crate::segments::Segments;
-use crate::{Error, Index, IndexState, Position, Result, StoreOptions};
+use crate::{Error, Index, IndexState, Name, Position, Result, StoreOptions};
 use std::sync::Arc;
 use walk::Walk;
 pub(crate) use walk::entry;
@@ -27,6 +31,19 @@ pub(crate) struct Recovered {
     pub(crate) log: Log,
     /// The index's state.
     pub(crate) indexed: IndexState,
+    /// What the index does not know of a damaged log.
+    pub(crate) beyond: Beyond,
+}
+
+/// What lies in a log behind a damaged place where the index does not reach. It is found anew at each opening.
+#[derive(Default)]
+pub(crate) struct Beyond {
+    /// What is damaged; `None` for a sound log.
+    pub(crate) damage: Option<String>,
+    /// The blocks.
+    pub(crate) entries: Vec<(Name, Entry)>,
+    /// The roots, in the log's order.
+    pub(crate) roots: Vec<(u64, Position)>,
 }
 
 /// Opens the log that lies in some segments and brings the index up to its end.
@@ -34,19 +51,50 @@ pub(crate) fn recover(
     segments: Arc<Segments>,
     index: &dyn Index,
     options: &StoreOptions,
+    durable: Position,
     progress: Progress<'_>,
 ) -> Result<Recovered> {
     let indexed = own_state(index, &segments)?;
     segments.sync_names()?;
     segments.finish_retiring();
     let mut walk = Walk::new(&segments, index, indexed, progress)?;
-    let fault = walk.run()?;
-    let is_blank = rest::check(&segments, walk.headers(), walk.position(), fault)?;
+    let is_blank = match walk.run() {
+        Ok(fault @ Fault::Unsupported(_)) => rest::check(&segments, walk.headers(), walk.position(), durable, fault)?,
+        Ok(fault) => match rest::check(&segments, walk.headers(), walk.position(), durable, fault) {
+            Err(Error::Corrupt { what }) => return damaged(&segments, options, index, walk, what),
+            checked => checked?,
+        },
+        Err(Error::Corrupt { what }) => return damaged(&segments, options, index, walk, what),
+        Err(error) => return Err(error),
+    };
     walk.commit()?;
     let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
     let log = go_on(&segments, options.segment_bytes, end, is_blank, walk.strangers())?;
     let indexed = own_state(index, &segments)?;
-    Ok(Recovered { log, indexed })
+    Ok(Recovered { log, indexed, beyond: Beyond::default() })
+}
+
+/// Opens a damaged log, to be read only.
+fn damaged(
+    segments: &Arc<Segments>,
+    options: &StoreOptions,
+    index: &dyn Index,
+    mut walk: Walk<'_>,
+    what: String,
+) -> Result<Recovered> {
+    if let Err(error) = walk.commit() {
+        tracing::debug!(%error, "what lies before the damage does not go into the index");
+    }
+    let beyond = walk.beyond(what.clone());
+    let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
+    let last = segments.written_from(0).last().copied();
+    let file = segments.open(last.ok_or(Error::Corrupt { what: what.clone() })?)?;
+    let head = Head { file, mark: end, end: end.position.offset(), is_new: false };
+    let next_number = segments.numbers_from(0).last().map_or(1, |last| last + 1);
+    let log = Log::new(segments.clone(), options.segment_bytes, head, end, next_number);
+    let indexed = own_state(index, segments)?;
+    log.stop(Error::Corrupt { what });
+    Ok(Recovered { log, indexed, beyond })
 }
 
 /// The index's state; an index of another store, or of none, starts anew.

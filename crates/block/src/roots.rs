@@ -3,10 +3,12 @@
 use crate::Position;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Where the newest root record of each stream lies, and which roots the index does not know yet.
 pub(crate) struct Roots {
     known: Mutex<Known>,
+    changes: AtomicU64,
 }
 
 struct Known {
@@ -17,11 +19,15 @@ struct Known {
 impl Roots {
     /// The roots that the index knows.
     pub(crate) fn new(indexed: impl IntoIterator<Item = (u64, Position)>) -> Self {
-        Self { known: Mutex::new(Known { newest: indexed.into_iter().collect(), unindexed: BTreeMap::new() }) }
+        Self {
+            known: Mutex::new(Known { newest: indexed.into_iter().collect(), unindexed: BTreeMap::new() }),
+            changes: AtomicU64::new(1),
+        }
     }
 
     /// Takes note of a root that was written. Writers may come in another order than the log's.
     pub(crate) fn insert(&self, stream: u64, position: Position) {
+        self.changes.fetch_add(1, Ordering::Release);
         let mut known = self.known.lock();
         known.unindexed.insert(position, stream);
         let newest = known.newest.entry(stream).or_insert(position);
@@ -31,6 +37,11 @@ impl Roots {
     /// The newest root of a stream.
     pub(crate) fn newest(&self, stream: u64) -> Option<Position> {
         self.known.lock().newest.get(&stream).copied()
+    }
+
+    /// Goes up with each change.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The streams that have a root, in order.

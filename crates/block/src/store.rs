@@ -14,12 +14,15 @@ mod packed;
 mod put;
 mod reach;
 mod records;
+mod twice;
 mod verify;
 
 pub use packed::PackedVisitor;
 pub use reach::Reach;
+pub(crate) use verify::next_frame;
 pub use verify::{Damage, DamagedSubject, Verified};
 
+use crate::copies::Copies;
 use crate::damages::Damages;
 use crate::frame::{FRAME_HEADER_BYTES, Subject};
 use crate::garbage::Garbage;
@@ -53,6 +56,13 @@ pub struct Store {
     pub(crate) recent: Recent,
     pub(crate) roots: Roots,
     damages: Damages,
+    copies: Copies,
+    /// Blocks that are kept twice, and how often that changed.
+    twice: Mutex<(u64, Vec<Name>)>,
+    /// Up to which change of the roots and of `twice` the copies are.
+    copied: Mutex<(u64, u64)>,
+    /// Why the store was opened to be read only: its log is damaged where the index does not reach.
+    pub(crate) damage: Option<String>,
     pub(crate) indexed: Indexed,
     pub(crate) garbage: Garbage,
     reads: AtomicU64,
@@ -103,17 +113,26 @@ impl Store {
         let segments = Arc::new(Segments::new(disk.clone(), store)?);
         let space = disk.space().map_err(|source| Error::disk("measure", &disk.place(), source))?;
         let options = StoreOptions { segment_bytes: reserve::segment_bytes(options.segment_bytes, space), ..options };
-        let Recovered { log, indexed } = recover(segments.clone(), &*index, &options, progress)?;
+        let copies = Copies::read(disk.clone(), store);
+        let recovered = recover(segments.clone(), &*index, &options, copies.durable(), progress)?;
+        let Recovered { log, indexed, beyond } = recovered;
+        let (recent, roots) = (Recent::default(), Roots::new(indexed.roots.iter().copied()));
+        beyond.entries.into_iter().for_each(|(name, entry)| recent.insert(name, entry));
+        beyond.roots.into_iter().for_each(|(stream, position)| roots.insert(stream, position));
         Ok(Self {
             disk,
             options,
             segments,
             log,
             index,
-            recent: Recent::default(),
+            recent,
             indexed: Indexed::new(&indexed),
-            roots: Roots::new(indexed.roots),
+            roots,
             damages: Damages::default(),
+            copies,
+            twice: Mutex::default(),
+            copied: Mutex::default(),
+            damage: beyond.damage,
             garbage: Garbage::default(),
             reads: AtomicU64::new(0),
             deduplicated: AtomicU64::new(0),
@@ -169,6 +188,9 @@ impl Store {
     /// Tries to take writes again after a failure. What no sync had covered is read back and written anew; if that cannot be done,
     /// the store stays as it is.
     pub fn come_back(&self) -> Result<()> {
+        if let Some(what) = &self.damage {
+            return Err(Error::Corrupt { what: what.clone() });
+        }
         let durable = self.log.durable().position;
         self.log.come_back(|rewritten| {
             self.roots.forget_from(durable);
@@ -204,7 +226,13 @@ impl Blocks for Store {
     }
 
     fn sync(&self) -> Result<()> {
-        self.log.sync()
+        // A damaged log has taken nothing.
+        if self.damage.is_some() {
+            return Ok(());
+        }
+        self.log.sync()?;
+        self.refresh_copies();
+        Ok(())
     }
 }
 

@@ -61,7 +61,7 @@ fn a_store_is_made_where_nothing_is_and_opened_again() {
     let folder = folder();
     let path = folder.path().join("deep/store");
     filled(&path);
-    assert_eq!(names(&path), ["index", "lock", "segments", "store"]);
+    assert_eq!(names(&path), ["copies", "index", "lock", "segments", "store"]);
     let store = reopen(&path).unwrap();
     assert_filled(&store);
     assert!(store.space().unwrap().free_bytes > 0);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
-use tree::{Edit, Nodes, Tree};
+use tree::{Edit, Nodes, Tree, Visited};
 
 /// A volume's number in its pool, never used again; also its stream in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,7 +163,23 @@ impl Catalog {
         let tree = self.tree.apply(edits)?;
         self.write_root(&tree, now)?;
         self.tree = tree;
-        Ok(())
+        self.keep_twice()
+    }
+
+    /// Without the catalog no volume is found: its nodes are kept twice.
+    pub(crate) fn keep_twice(&self) -> Result<()> {
+        let mut nodes = Vec::new();
+        self.tree.walk(&mut |visited| {
+            if let Visited::Node { name, .. } = visited {
+                nodes.push(name);
+            }
+            true
+        })?;
+        self.store.keep_twice(nodes);
+        match self.store.sync() {
+            Err(block::Error::ReadOnly { .. }) => Ok(()),
+            synced => Ok(synced?),
+        }
     }
 
     fn write_root(&self, tree: &Tree, now: Timestamp) -> Result<()> {

@@ -58,6 +58,9 @@ impl LastCheckpoint {
 impl Volume {
     /// Brings everything accepted so far into the tree and makes the new root durable. Operations go on meanwhile.
     pub fn checkpoint(&self) -> Result<()> {
+        if self.damage.is_some() {
+            return Ok(());
+        }
         let mut checkpointing = self.begin_checkpoint()?;
         if self.layers.overlay.is_empty() && !self.is_root_old() {
             return Ok(self.shared.store.sync()?);
@@ -94,6 +97,7 @@ impl Volume {
 
     /// Keeps other checkpoints away, and finishes one that failed.
     pub(crate) fn begin_checkpoint(&self) -> Result<MutexGuard<'_, Checkpointing>> {
+        self.check_sound()?;
         let mut checkpointing = self.checkpointing.lock();
         if let Some(frozen) = checkpointing.unfinished.take() {
             self.finish(&mut checkpointing, frozen, |kept, _| Ok(kept.clone()))?;
@@ -115,7 +119,8 @@ impl Volume {
     /// Whether so much log lies behind the root that recovery would look far back for it.
     pub(crate) fn is_root_old(&self) -> bool {
         let log_bytes = self.shared.store.statistics().log_bytes;
-        log_bytes.saturating_sub(self.last_checkpoint.lock().log_bytes) > ROOT_AGE_BYTES_MAX
+        let age_bytes = log_bytes.saturating_sub(self.last_checkpoint.lock().log_bytes);
+        age_bytes > ROOT_AGE_BYTES_MAX && self.damage.is_none()
     }
 
     fn freeze(&self, checkpointing: &mut Checkpointing) -> Result<Frozen> {

@@ -13,13 +13,15 @@ use crate::kept::KeptRoot;
 use crate::limits::NODE_CACHE_BYTES;
 use crate::live::Living;
 use crate::maintenance;
+use crate::recovery::Recovered;
 use crate::root::Root;
 use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Volume, recovery};
-use block::{Blocks, Collection, Name, Position, RecordKind, Store, Thrift};
+use block::{Blocks, Collection, Health, Hold, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -30,6 +32,10 @@ pub struct Pool {
     shared: Arc<Shared>,
     catalog: Arc<Mutex<Catalog>>,
     volumes: Arc<Volumes>,
+    /// Volumes that could not be opened, and why.
+    lost: BTreeMap<VolumeId, String>,
+    /// Keeps collections off while something is damaged.
+    _hold: Option<Hold>,
     maintenance: Option<JoinHandle<()>>,
     collecting: Option<JoinHandle<()>>,
 }
@@ -139,10 +145,25 @@ impl Pool {
             store: store.clone(),
         });
         let found = Catalog::open(store.clone(), nodes.clone())?;
+        if let (None, Health::ReadOnly { reason, .. }) = (&found, store.health()) {
+            return Err(block::Error::Corrupt { what: format!("the list of volumes is lost: {reason}") }.into());
+        }
         let catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
-        let volumes = Arc::new(RwLock::new(recovery::recover(&shared, &catalog.volumes()?)?));
-        let mut pool =
-            Self { shared, catalog: Arc::new(Mutex::new(catalog)), volumes, maintenance: None, collecting: None };
+        catalog.keep_twice()?;
+        let Recovered { volumes, lost } = recovery::recover(&shared, &catalog.volumes()?)?;
+        let is_damaged = !lost.is_empty() || volumes.values().any(|volume| volume.damage().is_some());
+        // What a damaged volume needs cannot be told.
+        let hold = is_damaged.then(|| shared.store.hold());
+        let volumes = Arc::new(RwLock::new(volumes));
+        let mut pool = Self {
+            shared,
+            catalog: Arc::new(Mutex::new(catalog)),
+            volumes,
+            lost,
+            maintenance: None,
+            collecting: None,
+            _hold: hold,
+        };
         if options.background {
             pool.shared.nodes.on_use(move || wake.wake());
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
@@ -164,6 +185,14 @@ impl Pool {
     /// A volume by its number.
     pub fn volume(&self, id: VolumeId) -> Option<Arc<Volume>> {
         self.volumes.read().get(&id).cloned()
+    }
+
+    /// What is wrong with a volume: it is not open, or it is read-only and perhaps not as new as it should be.
+    pub fn volume_damage(&self, id: VolumeId) -> Option<String> {
+        match self.volume(id) {
+            Some(volume) => volume.damage().map(str::to_owned),
+            None => self.lost.get(&id).cloned(),
+        }
     }
 
     /// What the catalog has of the volume with a name.

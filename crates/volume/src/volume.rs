@@ -45,6 +45,8 @@ pub struct Volume {
     pub(crate) watchers: Watchers,
     /// Held by a rename that moves a directory to another one: only one at a time may change who is below whom.
     pub(crate) moving: Mutex<()>,
+    /// Why the volume may not be as it should: its journal is damaged. Then it takes no changes and makes no checkpoints.
+    pub(crate) damage: Option<String>,
 }
 
 /// [`Counters`] that operations change.
@@ -131,6 +133,7 @@ impl Volume {
             journal: Mutex::new(Journal::behind(root.sequence)),
             checkpointing: Mutex::default(),
             moving: Mutex::new(()),
+            damage: None,
         }
     }
 
@@ -146,14 +149,29 @@ impl Volume {
 
     /// Lets an operation in that changes something. Waits while there is no room for more changes in memory.
     pub(crate) fn begin(&self) -> Result<RwLockReadGuard<'_, ()>> {
+        self.check_sound()?;
         self.make_room()?;
         let gate = self.gate.read();
         if self.is_replica() { Err(Error::Replica) } else { Ok(gate) }
     }
 
+    /// Why the volume is read-only and perhaps not as new as it should be: its journal is damaged.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
+    /// Refuses what would change a damaged volume.
+    pub(crate) fn check_sound(&self) -> Result<()> {
+        match &self.damage {
+            None => Ok(()),
+            Some(reason) => Err(block::Error::ReadOnly { reason: reason.clone() }.into()),
+        }
+    }
+
     /// Whether nothing waits for a checkpoint, and no operation is under way that will.
     pub fn is_quiet(&self) -> bool {
-        let is_clean = || self.layers.overlay.is_empty() && self.layers.base.load().frozen.is_none();
+        let is_clean =
+            || self.damage.is_some() || self.layers.overlay.is_empty() && self.layers.base.load().frozen.is_none();
         self.gate.try_write().is_some_and(|_closed| is_clean())
     }
 

@@ -26,14 +26,23 @@ struct Rest {
     is_written: bool,
 }
 
-/// Fails if anything proves that the log was durable beyond its end, or if the frame there is from a newer version. Returns
+/// Fails if anything proves that the log was durable beyond its end, as what is known from elsewhere (`durable`) may, or if the frame there is from a newer version. Returns
 /// whether nothing was ever written behind the end in its segment.
-pub(super) fn check(segments: &Segments, headers: &Headers, end: Position, fault: Fault) -> Result<bool> {
+pub(super) fn check(
+    segments: &Segments,
+    headers: &Headers,
+    end: Position,
+    durable: Position,
+    fault: Fault,
+) -> Result<bool> {
     let place = format!("segment {} at {}: {fault}", end.segment(), end.offset());
     if matches!(fault, Fault::Unsupported(_)) {
         return Err(Error::Corrupt { what: place });
     }
     let damaged = |durable| Error::Corrupt { what: format!("{place}; the log was durable up to {durable}") };
+    if durable > end {
+        return Err(damaged(durable));
+    }
     let in_headers = headers.values().flatten().map(|header| header.durable);
     if let Some(durable) = in_headers.max().filter(|durable| *durable > end) {
         return Err(damaged(durable));

@@ -1,6 +1,6 @@
 //! The walk along the log from the index's watermark to the log's end.
 
-use super::Progress;
+use super::{Beyond, Progress};
 use crate::frame::{Fault, FrameHeader, Subject};
 use crate::limits::{RECOVERY_WINDOW_BYTES, UNINDEXED_ENTRIES_MAX};
 use crate::recent::Entry;
@@ -8,6 +8,7 @@ use crate::scan::Scan;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::SegmentHeader;
 use crate::segments::Segments;
+use crate::store::next_frame;
 use crate::{Error, Index, IndexState, IndexUpdate, Location, Position, RecordKind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,7 +42,6 @@ impl<'a> Walk<'a> {
     ) -> Result<Self> {
         let position = indexed.watermark;
         let headers = headers_from(segments, position.segment())?;
-        check_start(segments, &headers, position)?;
         let written = headers.iter().filter(|(_, header)| !is_gap(header)).map(|(number, _)| *number);
         let bytes_total = written.map(|number| segments.length(number)).sum::<Result<u64>>()?;
         let update = IndexUpdate { totals: indexed.totals, whole_from: indexed.whole_from, ..IndexUpdate::default() };
@@ -63,6 +63,7 @@ impl<'a> Walk<'a> {
 
     /// Walks to the log's end and returns why it ends there.
     pub(super) fn run(&mut self) -> Result<Fault> {
+        check_start(self.segments, &self.headers, self.position)?;
         loop {
             let number = self.position.segment();
             self.visited.insert(number);
@@ -81,6 +82,37 @@ impl<'a> Walk<'a> {
             };
             self.position = SegmentHeader::first_frame(successor.number);
         }
+    }
+
+    /// Goes on behind damage, to the end of all that can be read, and gives what it comes over.
+    pub(super) fn beyond(&mut self, damage: String) -> Beyond {
+        let uncommitted = std::mem::take(&mut self.update.entries).into_iter();
+        let mut beyond = Beyond {
+            damage: Some(damage),
+            entries: uncommitted.map(|(name, location)| (name, Entry { location, is_copy: false })).collect(),
+            roots: std::mem::take(&mut self.update.roots),
+        };
+        let from = self.position;
+        for number in self.segments.written_from(from.segment()) {
+            let first = SegmentHeader::first_frame(number);
+            let begin = if number == from.segment() { from.max(first) } else { first };
+            let Ok(file) = self.segments.open(number) else { continue };
+            let Ok(end) = end_of(&file, self.successor(number)) else { continue };
+            let mut scan = Scan::new(file, self.segments.store(), begin, end, RECOVERY_WINDOW_BYTES);
+            let mut behind = begin;
+            while !scan.is_at_end() {
+                match scan.header() {
+                    Ok(Ok(header)) => {
+                        beyond.take(scan.position(), &header);
+                        scan.skip(&header);
+                        behind = scan.position();
+                    }
+                    _ => drop(next_frame(&mut scan, end)),
+                }
+            }
+            self.position = behind.max(self.position);
+        }
+        beyond
     }
 
     /// The headers that the walk found.
@@ -161,6 +193,16 @@ impl<'a> Walk<'a> {
             Subject::Record { kind: RecordKind::Intent, .. } => {}
         }
         if self.update.entries.len() >= UNINDEXED_ENTRIES_MAX { self.commit() } else { Ok(()) }
+    }
+}
+
+impl Beyond {
+    fn take(&mut self, position: Position, header: &FrameHeader) {
+        match header.subject {
+            Subject::Block(name) => self.entries.push((name, entry(position, header))),
+            Subject::Record { kind: RecordKind::Root, stream, .. } => self.roots.push((stream, position)),
+            Subject::Record { kind: RecordKind::Intent, .. } => {}
+        }
     }
 }
 

@@ -8,7 +8,11 @@ use std::sync::atomic::Ordering;
 impl Store {
     /// The block with this name, verified.
     pub(super) fn read_block(&self, name: &Name) -> Result<Block> {
-        self.read_at_its_place(name, |location| self.read_block_at(name, location))
+        let read = self.read_at_its_place(name, |location| self.read_block_at(name, location));
+        match read {
+            Err(error) if super::damage::is_damage(&error) => self.copies.block(name).ok_or(error),
+            read => read,
+        }
     }
 
     /// Reads a block where it lies. A collection may move it between the look into the index and the read: whoever meets an

@@ -93,6 +93,9 @@ impl Store {
     }
 
     fn flush_index_in_turn(&self, turn: &Turn<'_>) -> Result<()> {
+        if self.damage.is_some() {
+            return Ok(());
+        }
         let durable = self.log.durable();
         if durable.position == self.indexed.watermark() {
             return Ok(());

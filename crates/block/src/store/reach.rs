@@ -82,18 +82,16 @@ fn short(name: &Name) -> u128 {
 impl Store {
     /// What a block links to. Of a block without links only the header is read.
     fn links_of(&self, name: &Name, damage_at: &dyn Fn(Position) -> Option<String>) -> Result<Vec<Name>> {
-        let location = self.locate(name)?.ok_or(Error::Missing { name: *name })?;
-        let in_place = |what| super::get::name_block(Error::Corrupt { what }, name, location);
-        if let Some(what) = damage_at(location.position) {
-            return Err(in_place(what));
-        }
-        let header = self.segments.read_header_at(location.position).map_err(|error| match error {
-            Error::Corrupt { what } => in_place(what),
-            error => error,
+        let has_links = self.read_at_its_place(name, |location| {
+            if let Some(what) = damage_at(location.position) {
+                return Err(Error::Corrupt { what });
+            }
+            let header = self.segments.read_header_at(location.position)?;
+            match header.subject == Subject::Block(*name) {
+                true => Ok(header.link_count > 0),
+                false => Err(Error::Corrupt { what: "another frame is there".to_owned() }),
+            }
         })?;
-        if header.subject != Subject::Block(*name) {
-            return Err(in_place("another frame is there".to_owned()));
-        }
-        if header.link_count == 0 { Ok(Vec::new()) } else { Ok(self.read_block(name)?.links) }
+        if has_links { Ok(self.read_block(name)?.links) } else { Ok(Vec::new()) }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading records.
 
-use super::Store;
+use super::{Damage, Store, verify};
 use crate::frame::{Content, Fault, FrameHeader, Subject};
 use crate::limits::{FRAME_BYTES_MAX, SCAN_WINDOW_BYTES};
 use crate::scan::Scan;
@@ -11,7 +11,17 @@ use bytes::Bytes;
 impl Store {
     /// The newest root of a stream. Durable after the next sync, as any record; a crash may take it back to the one before.
     pub fn latest_root(&self, stream: u64) -> Result<Option<StoredRecord>> {
-        self.roots.newest(stream).map(|position| self.read_root(position)).transpose()
+        let read = |position| match self.read_root(position) {
+            Err(error) if super::damage::is_damage(&error) => match self.copies.root(stream, position) {
+                Some(copy) => {
+                    tracing::error!(stream, %error, "a root is damaged; its copy is used");
+                    Ok(copy)
+                }
+                None => Err(error),
+            },
+            read => read,
+        };
+        self.roots.newest(stream).map(read).transpose()
     }
 
     /// Where the newest root of a stream lies.
@@ -36,6 +46,39 @@ impl Store {
             position = if number == head.segment() { head } else { self.after(number)? };
         }
         Ok(())
+    }
+
+    /// As [`Store::records_from`], past damage: `lost` is told of each stretch that cannot be read, and of what it held as far as
+    /// that can be told.
+    pub fn records_past_damage(
+        &self,
+        from: Position,
+        visit: &mut dyn FnMut(StoredRecord) -> Result<()>,
+        lost: &mut dyn FnMut(Damage),
+    ) -> Result<()> {
+        let head = self.log.settled();
+        for number in self.segments.written_from(from.segment()) {
+            let first = SegmentHeader::first_frame(number);
+            let begin = if number == from.segment() { from.max(first) } else { first };
+            let end = if number == head.segment() { head.offset() } else { self.segment_end(number) };
+            match self.scan(begin, end) {
+                Ok(scan) => visit_past_damage(scan, end, visit, lost)?,
+                Err(error) => lost(verify::unknown(begin, end.saturating_sub(begin.offset()), error.to_string())),
+            }
+        }
+        self.missing_segments(from, head).into_iter().for_each(lost);
+        Ok(())
+    }
+
+    /// Segments that should be there and are not: those that nothing follows on, or that follow on none that is there.
+    fn missing_segments(&self, from: Position, head: Position) -> Vec<Damage> {
+        let numbers = self.segments.written_from(from.segment());
+        let lacks = |number: &u32| *number != head.segment() && self.sealed_end(*number).is_err();
+        let behind = |number: u32| {
+            let what = missing_successor(number).to_string();
+            verify::unknown(Position::new(number + 1, 0), 0, what)
+        };
+        numbers.into_iter().filter(lacks).map(behind).collect()
     }
 
     fn read_root(&self, position: Position) -> Result<StoredRecord> {
@@ -78,6 +121,36 @@ impl Store {
             _ => Err(missing_successor(number)),
         }
     }
+}
+
+fn visit_past_damage(
+    mut scan: Scan,
+    end: u32,
+    visit: &mut dyn FnMut(StoredRecord) -> Result<()>,
+    lost: &mut dyn FnMut(Damage),
+) -> Result<()> {
+    while !scan.is_at_end() {
+        let position = scan.position();
+        match scan.header() {
+            Ok(Ok(header)) => {
+                match read_record(&mut scan, &header) {
+                    Ok(Some(stored)) => visit(stored)?,
+                    Ok(None) => {}
+                    Err(error) => {
+                        let (bytes, what) = (header.frame_bytes(), error.to_string());
+                        lost(Damage { position, bytes, subject: verify::subject(&header), what });
+                    }
+                }
+                scan.skip(&header);
+            }
+            failed => {
+                let what = failed.map_or_else(|error| error.to_string(), |_| Fault::Header.to_string());
+                let next = verify::next_frame(&mut scan, end);
+                lost(verify::unknown(position, next - position.offset(), what));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The record of the frame that a scan is at; `None` if it is a block.

@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Where the frames of a segment end, as far as that can be told.
-    fn segment_end(&self, number: u32) -> u32 {
+    pub(super) fn segment_end(&self, number: u32) -> u32 {
         let head = self.log.settled();
         if head.segment() == number {
             return head.offset();
@@ -144,11 +144,11 @@ enum Unreadable {
     Fault(#[from] Fault),
 }
 
-fn unknown(position: Position, bytes: u32, what: String) -> Damage {
+pub(super) fn unknown(position: Position, bytes: u32, what: String) -> Damage {
     Damage { position, bytes, subject: DamagedSubject::Unknown, what }
 }
 
-fn subject(header: &FrameHeader) -> DamagedSubject {
+pub(super) fn subject(header: &FrameHeader) -> DamagedSubject {
     match header.subject {
         Subject::Block(name) => DamagedSubject::Block(name),
         Subject::Record { kind, stream, .. } => DamagedSubject::Record { kind, stream },
@@ -175,7 +175,7 @@ fn check(scan: &mut Scan) -> std::result::Result<(FrameHeader, Option<String>), 
 }
 
 /// Moves a scan to the next place at which there is a frame's header, and returns where that is.
-fn next_frame(scan: &mut Scan, end: u32) -> u32 {
+pub(crate) fn next_frame(scan: &mut Scan, end: u32) -> u32 {
     while !scan.is_at_end() {
         scan.skip_bytes(FRAME_ALIGNMENT_BYTES as u32);
         if let Ok(Ok(_)) = scan.header() {

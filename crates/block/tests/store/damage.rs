@@ -1,7 +1,7 @@
 //! Damage is named or harmless; it never gives wrong content and never panics.
 
 use crate::*;
-use block::{Error, Position};
+use block::{Error, Health, Position};
 
 const SEGMENTS: &str = "segments";
 
@@ -64,17 +64,40 @@ fn damage_that_the_index_reaches_is_named_when_the_block_is_read() {
     assert_holds(&store, &blocks[1..]);
 }
 
+/// Why a store takes no writes.
+fn reason(store: &Store) -> String {
+    match store.health() {
+        Health::ReadOnly { reason, .. } => reason,
+        Health::Ok => panic!("the damage went unnoticed"),
+    }
+}
+
 #[test]
 fn damage_in_the_middle_of_the_log_is_not_taken_for_a_torn_tail() {
-    let (disk, _, _) = filled();
+    let (disk, _, blocks) = filled();
     disk.flip(&segment(2), 64 + 64 + 10, 1);
     let before = disk.operations();
-    let error = open(&disk, &MemoryIndex::default()).err().unwrap();
-    assert!(error.to_string().contains("segment 2 at 64"), "{error}");
-    assert_eq!(
-        disk.operations() - before,
-        3,
-        "only what was sound is synced: the names in two folders, and the segment before"
+    let index = MemoryIndex::default();
+    for _ in 0..2 {
+        let store = open(&disk, &index).unwrap();
+        assert!(reason(&store).contains("segment 2 at 64"), "{}", reason(&store));
+        let lost = blocks.iter().filter(|(name, block)| match store.get(name) {
+            Ok(found) => {
+                assert_eq!(found, *block);
+                false
+            }
+            Err(_) => true,
+        });
+        assert_eq!(lost.count(), 1, "all that is sound stays readable, also behind the damage");
+        assert!((0..3).all(|stream| store.latest_root(stream).unwrap().is_some()));
+        assert!(matches!(store.put(&Block::data("new".into())), Err(Error::ReadOnly { .. })));
+        assert!(store.come_back().is_err(), "a damaged log does not come back");
+        store.flush_index().unwrap();
+    }
+    assert!(
+        disk.operations() - before <= 6,
+        "only names and the segment before were synced: {}",
+        disk.operations() - before
     );
 }
 
@@ -87,11 +110,10 @@ fn damage_in_the_last_segment_is_known_from_a_later_record() {
     store.append(&root(1, "a state")).unwrap();
     store.sync().unwrap();
     disk.flip(&segment(1), 64 + 8, 1);
-    let error = open(&disk, &index).err().unwrap();
-    assert!(
-        error.to_string().contains("segment 1 at 64: there is no frame header; the log was durable up to"),
-        "{error}"
-    );
+    let store = open(&disk, &index).unwrap();
+    let reason = reason(&store);
+    assert!(reason.contains("segment 1 at 64: there is no frame header; the log was durable up to"), "{reason}");
+    assert!(store.latest_root(1).unwrap().is_some());
 }
 
 #[test]
@@ -104,8 +126,62 @@ fn damage_in_a_log_without_records_is_known_from_later_segments() {
     }
     assert!(store.statistics().segments > 4);
     disk.flip(&segment(2), 64 + 8, 1);
-    let error = open(&disk, &MemoryIndex::default()).err().unwrap();
-    assert!(error.to_string().contains("segment 2 at 64"), "{error}");
+    let store = open(&disk, &MemoryIndex::default()).unwrap();
+    assert!(reason(&store).contains("segment 2 at 64"));
+}
+
+#[test]
+fn a_damaged_root_is_read_from_its_copy() {
+    let (disk, index, _) = filled();
+    let store = open(&disk, &index).unwrap();
+    let root = store.latest_root(1).unwrap().unwrap();
+    disk.flip(&segment(root.position.segment()), root.position.offset() as u64 + 70, 1);
+    assert_eq!(store.latest_root(1).unwrap().unwrap(), root);
+    for index in [index, MemoryIndex::default()] {
+        assert_eq!(open(&disk, &index).unwrap().latest_root(1).unwrap().unwrap(), root);
+    }
+    block::Disk::remove(&disk, "copies").unwrap();
+    assert!(
+        open(&disk, &MemoryIndex::default()).unwrap().latest_root(1).is_err(),
+        "without a copy it is lost, and said so"
+    );
+}
+
+#[test]
+fn a_block_that_is_kept_twice_survives_the_loss_of_its_segment() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    let blocks = fill(&store, 1, 2);
+    store.keep_twice(vec![blocks[1].0]);
+    store.append(&root(0, "state")).unwrap();
+    store.sync().unwrap();
+    fill(&store, 2, 30);
+    store.sync().unwrap();
+    store.flush_index().unwrap();
+    drop(store);
+    block::Disk::remove(&disk, &segment(1)).unwrap();
+    for index in [index, MemoryIndex::default()] {
+        let store = open(&disk, &index).unwrap();
+        assert!(store.get(&blocks[0].0).is_err());
+        assert_eq!(store.get(&blocks[1].0).unwrap(), blocks[1].1);
+    }
+}
+
+/// Found by reading: such a store opened as a new one.
+#[test]
+fn a_store_whose_only_segment_is_cut_is_not_taken_for_a_new_one() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    store.append(&root(0, "state")).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    for length in [0, 30, 63] {
+        let damaged = disk.image();
+        block::Disk::open(&damaged, &segment(1)).unwrap().truncate(length).unwrap();
+        let store = open(&damaged, &MemoryIndex::default()).unwrap();
+        assert!(reason(&store).contains("the log was durable up to"), "{}", reason(&store));
+        assert!(block::Disk::open(&damaged, &segment(1)).is_ok(), "nothing was removed");
+    }
 }
 
 #[test]
@@ -149,8 +225,8 @@ fn an_index_that_knows_more_than_the_log_is_not_trusted() {
     let (disk, index, _) = filled();
     let last = disk.paths(SEGMENTS).into_iter().max().unwrap();
     block::Disk::remove(&disk, &last).unwrap();
-    let error = open(&disk, &index).err().unwrap();
-    assert!(error.to_string().contains("is missing"), "{error}");
+    let store = open(&disk, &index).unwrap();
+    assert!(reason(&store).contains("is missing"), "{}", reason(&store));
 }
 
 #[test]
@@ -160,7 +236,10 @@ fn a_missing_segment_is_named_by_whoever_needs_it() {
     let store = open(&disk, &index).unwrap();
     let error = store.get(&blocks[0].0).unwrap_err();
     assert!(error.to_string().contains("segments/0000000001.segment is missing"), "{error}");
-    assert!(open(&disk, &MemoryIndex::default()).is_err());
+    let store = open(&disk, &MemoryIndex::default()).unwrap();
+    assert!(!reason(&store).is_empty());
+    let (name, block) = blocks.last().unwrap();
+    assert_eq!(store.get(name).unwrap(), *block);
 }
 
 #[test]

@@ -16,7 +16,10 @@ impl Node {
         let volumes = self.pool.list_volumes().context("cannot read the list of volumes")?;
         let (main, others) =
             volumes.split_first().context("the pool has no volume; bring the store back from a copy")?;
-        self.mount(main, first)?;
+        match self.pool.volume_damage(main.id) {
+            Some(why) if self.pool.volume(main.id).is_none() => self.note_unmounted(main, why),
+            _ => self.mount(main, first)?,
+        }
         self.remember(main.id, first.path())?;
         others.iter().for_each(|volume| self.try_to_mount(volume));
         Ok(())
@@ -34,10 +37,13 @@ impl Node {
     /// Mounts a volume, or notes why that cannot be.
     fn try_to_mount(&self, volume: &VolumeInfo) {
         if let Err(error) = self.mount_at_its_place(volume) {
-            let why = failure::line(&error);
-            tracing::error!(volume = volume.name, "{why}");
-            self.unmounted.lock().insert(volume.id, why);
+            self.note_unmounted(volume, failure::line(&error));
         }
+    }
+
+    fn note_unmounted(&self, volume: &VolumeInfo, why: String) {
+        tracing::error!(volume = volume.name, "{why}");
+        self.unmounted.lock().insert(volume.id, why);
     }
 
     /// Mounts a volume where it belongs.
@@ -56,7 +62,9 @@ impl Node {
     /// An ordinary user's mounts lie beside it instead: the kernel lets nobody but the user into such a mount, not even the
     /// set-user-id helper that would have to mount there.
     pub(super) fn default_place(&self, name: &str) -> Result<PathBuf> {
-        let main = self.mounts.mountpoint(VolumeId::FIRST).context("the pool's first volume is not mounted")?;
+        let remembered = || self.places.lock().get(VolumeId::FIRST).map(Path::to_owned);
+        let main = self.mounts.mountpoint(VolumeId::FIRST).or_else(remembered);
+        let main = main.context("the pool's first volume is not mounted")?;
         if defaults::is_root() {
             return Ok(main.join(name));
         }
@@ -82,7 +90,10 @@ impl Node {
 
     /// Mounts a volume at a directory.
     pub(super) fn serve_at(&self, id: VolumeId, name: &str, place: &Path) -> Result<()> {
-        let volume = self.pool.volume(id).with_context(|| format!("the volume {name} is not open"))?;
+        let volume = self.pool.volume(id).with_context(|| match self.pool.volume_damage(id) {
+            Some(why) => format!("the volume {name} cannot be opened: {why}"),
+            None => format!("the volume {name} is not open"),
+        })?;
         let serving =
             Serving::start(volume, place, Source::name(&self.store, name), self.read_only, self.events.clone())?;
         self.mounts.add(id, serving);

@@ -56,6 +56,10 @@ impl Node {
         if let Some(why) = self.unmounted.lock().get(&volume.id) {
             return Some(format!("{name} is not mounted: {why}"));
         }
+        if let Some(why) = self.pool.volume_damage(volume.id) {
+            let advice = "it takes no changes, and its last ones may be lost; copy what you need out of it";
+            return Some(format!("{name} is as it was before its journal was damaged ({why}); {advice}"));
+        }
         let place = self.mounts.mountpoint(volume.id)?;
         let is_there = fuse::mounts::find(&place).ok()?.is_some();
         let what_to_do = "`pantala down --force` and `pantala up` bring it back";

@@ -73,7 +73,7 @@ pub(crate) fn crash(
     let pool = open_pool_with(&interrupted, index.snapshot(), false, &Arc::default());
     let during_recovery = interrupted.take_images();
     check(pool, known, random.percent(10))?;
-    if !during_recovery.is_empty() {
+    if !during_recovery.is_empty() && matches!(remains, Remains::Some(_)) {
         let image = &during_recovery[random.below(during_recovery.len() as u64) as usize];
         tally.in_recovery.fetch_add(1, Ordering::Relaxed);
         let pool = open_pool_with(&image.crash(random.number()), index.snapshot(), false, &Arc::default());

@@ -104,19 +104,19 @@ pub(crate) struct Run {
     clock: Arc<Clock>,
     volumes: Vec<Worked>,
     /// What is broken once the pool is there.
-    breaks: fn(&SimDisk),
+    breaks: Box<dyn Fn(&SimDisk)>,
 }
 
 impl Run {
     pub(crate) fn new(seed: u64, disk: &SimDisk) -> Self {
         let (disk, index) = (disk.clone(), MemoryIndex::default());
         let (random, clock) = (Random::new(seed), Arc::default());
-        Self { random, disk, index, clock, volumes: Vec::new(), breaks: |_| {} }
+        Self { random, disk, index, clock, volumes: Vec::new(), breaks: Box::new(|_| {}) }
     }
 
     /// The same, with something broken once the pool is there.
-    pub(crate) fn with_break(self, breaks: fn(&SimDisk)) -> Self {
-        Self { breaks, ..self }
+    pub(crate) fn with_break(self, breaks: impl Fn(&SimDisk) + 'static) -> Self {
+        Self { breaks: Box::new(breaks), ..self }
     }
 
     /// Runs the workload, and lets the power go at every operation of the disk.
