@@ -6,6 +6,7 @@
 
 mod check;
 mod crash;
+mod fsx;
 mod fuzz;
 mod parts;
 mod posix;
@@ -38,6 +39,8 @@ enum Chore {
     Crash(crash::Options),
     /// Run the test on a real mount with real input.
     Real(real::Options),
+    /// Exercise a file on a mount, with warm and with cold caches.
+    Fsx(fsx::Options),
     /// Compare a mount with a local file system, call by call.
     Posix(posix::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Crash(options) => crash::run(&options),
         Chore::Real(options) => real::run(&options),
+        Chore::Fsx(options) => fsx::run(&options),
         Chore::Posix(options) => posix::run(&options),
     };
     match outcome {

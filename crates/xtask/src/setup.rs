@@ -8,9 +8,12 @@ use crate::workspace;
 use anyhow::{Result, bail};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FUSE_DEVICE_MODE: u32 = 0o666;
+
+/// The package `postgresql` has a directory in this one for each version of the server.
+pub(crate) const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// A Debian package, and the program by which one can tell that it is there.
 struct Package {
@@ -25,6 +28,12 @@ const PACKAGES: &[Package] = &[
     Package { name: "git", program: "git" },
     Package { name: "sqlite3", program: "sqlite3" },
     Package { name: "tar", program: "tar" },
+    Package { name: "rsync", program: "rsync" },
+    Package { name: "dbench", program: "dbench" },
+    Package { name: "inotify-tools", program: "inotifywait" },
+    Package { name: "debootstrap", program: "debootstrap" },
+    // Only some of its programs are in `PATH`.
+    Package { name: "postgresql", program: "pg_ctlcluster" },
     // libFuzzer is C++.
     Package { name: "g++", program: "g++" },
     // Local file systems to compare with.
@@ -53,11 +62,26 @@ pub(crate) const CARGO_DENY: CargoTool =
 /// Fuzzing with libFuzzer.
 pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", version: "0.13.2", options: &[] };
 
+const FSX_VERSION: &str = "0.3.2";
+
 /// Installs everything that the tests need.
 pub(crate) fn run() -> Result<()> {
     packages()?;
     fuse_device()?;
+    fsx()?;
     cargo_tool(&CARGO_FUZZ)
+}
+
+/// The file system exerciser. It is no subcommand of Cargo, so it lies in the target directory and not in the user's `PATH`.
+pub(crate) fn fsx() -> Result<PathBuf> {
+    let root = workspace::target_dir()?.join(format!("fsx-{FSX_VERSION}"));
+    let program = root.join("bin/fsx");
+    if !program.is_file() {
+        let pinned = format!("fsx@{FSX_VERSION}");
+        println!("installing {pinned}");
+        workspace::cargo(["install", "--quiet", "--locked", &pinned, "--root"]).argument(root).run()?;
+    }
+    Ok(program)
 }
 
 /// Installs a subcommand of Cargo if there is none.

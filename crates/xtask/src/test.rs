@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, from a machine that has nothing but Rust.
 
 use crate::parts::{self, Part, Selection};
-use crate::{fuzz, posix, real, setup, workspace};
+use crate::{fsx, fuzz, posix, real, setup, workspace};
 use anyhow::Result;
 use clap::Args;
 
@@ -25,6 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Part::new("posix", "a mount does what ext4 and xfs do, call by call", || {
                 posix::run(&posix::Options::default())
             }),
+            Part::new("fsx", "every byte of a file, cold and warm", || fsx::run(&fsx::Options::default())),
             Part::new("real", "real programs on a real mount", || real::run(&real::Options::default())),
         ];
     parts::run(&parts, &options.selection, "cargo xtask test")

@@ -4,37 +4,28 @@ use super::operation::Operation;
 use super::outcome::Outcome;
 use super::peer::Peer;
 use super::user::User;
-use rustix::fs::{FileType, IFlags, OFlags, RenameFlags};
+use rustix::fs::{FallocateFlags, FileType, IFlags, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-/// What Pantala does not have yet: the test knows how to do it, and does so as soon as the line is gone from [`NOT_YET`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotYet {
-    /// O_TMPFILE.
-    UnnamedFiles,
-    /// FALLOC_FL_COLLAPSE_RANGE.
-    CollapseRange,
-    /// FALLOC_FL_INSERT_RANGE.
-    InsertRange,
-    /// FS_IOC_SETFLAGS, as chattr(1) has it.
-    InodeFlags,
-    /// st_atime after reads.
-    AccessTimes,
+/// The flags of chattr(1) that are compared. That a file is immutable or append-only, an open over FUSE does not see: `may_open` looks
+/// at flags that no FUSE inode has.
+pub(super) const INODE_FLAGS: IFlags = IFlags::NODUMP.union(IFlags::NOATIME);
+
+/// Whether the kernel refuses a call before a FUSE file system sees it (`fuse_file_fallocate`).
+pub(super) fn is_refused_by_kernel(operation: &Operation) -> bool {
+    const REFUSED: FallocateFlags = FallocateFlags::COLLAPSE_RANGE.union(FallocateFlags::INSERT_RANGE);
+    matches!(operation, Operation::Allocate { mode, .. } if mode.intersects(REFUSED))
 }
 
-const NOT_YET: &[NotYet] = &[NotYet::CollapseRange, NotYet::InsertRange, NotYet::InodeFlags, NotYet::AccessTimes];
-
-/// The flags of chattr(1) that any file system keeps, and FUSE can carry.
-pub(super) fn inode_flags() -> IFlags {
-    IFlags::IMMUTABLE | IFlags::APPEND | IFlags::NODUMP | IFlags::NOATIME
-}
-
-pub(super) fn is_not_yet(feature: NotYet) -> bool {
-    NOT_YET.contains(&feature)
+/// Whether an attribute is another form of one that is compared: xfs shows its access lists to root under names of its own, too.
+pub(super) fn is_other_form(xattr: &[u8]) -> bool {
+    xattr.starts_with(b"trusted.SGI_ACL_")
 }
 
 /// The longest target of a symbolic link in xfs (XFS_SYMLINK_MAXLEN).
 const XFS_SYMLINK_BYTES_MAX: usize = 1024;
+/// XATTR_LIST_MAX of `linux/limits.h`.
+const XATTR_LIST_BYTES_MAX: usize = 64 << 10;
 
 /// Whether the file system to compare with does something in another way than POSIX or ext4.
 pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
@@ -47,6 +38,8 @@ pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
         (Peer::Xfs, Operation::Rename { flags, .. }) => flags.intersects(RenameFlags::EXCHANGE | RenameFlags::WHITEOUT),
         // An empty file that is made empty keeps its times and set-group-id.
         (Peer::Xfs, Operation::Truncate { size: 0, .. }) => true,
+        // The names of its own need space ([`is_other_form`]).
+        (Peer::Xfs, Operation::ListXattrs { buffer_bytes, .. }) => *buffer_bytes < XATTR_LIST_BYTES_MAX,
         (Peer::Xfs, Operation::Open { flags, .. }) => flags.contains(OFlags::TRUNC) && !is_root,
         _ => false,
     }
@@ -96,8 +89,11 @@ pub(super) fn has_times(kind: FileType) -> bool {
 pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside: &Outcome) -> bool {
     const NOT_EMPTY: Outcome = Outcome::Failed(Errno::NOTEMPTY);
     const EXISTS: Outcome = Outcome::Failed(Errno::EXIST);
+    const NO_SUCH_CALL: Outcome = Outcome::Failed(Errno::NOTTY);
     match (peer, operation) {
         (Peer::Xfs, Operation::Rename { .. }) => *on == NOT_EMPTY && *beside == EXISTS,
+        // Fifos have flags of chattr(1) there.
+        (Peer::Xfs, Operation::SetInodeFlags { .. } | Operation::GetInodeFlags { .. }) => *on == NO_SUCH_CALL,
         _ => false,
     }
 }

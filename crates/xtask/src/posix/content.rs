@@ -13,8 +13,10 @@ pub(super) enum Content {
     },
     /// A file capability (linux/capability.h, VFS_CAP_REVISION_2): the kernel checks its form.
     Capability,
-    /// An access list (linux/posix_acl_xattr.h) that gives one more user the right to read.
-    AccessList,
+    /// An access list (linux/posix_acl_xattr.h), by a number that says which entries it has.
+    AccessList {
+        form: u64,
+    },
 }
 
 impl Content {
@@ -23,7 +25,7 @@ impl Content {
             Content::Random { seed, bytes } => Chance::new(seed).bytes(bytes),
             Content::Zeros { bytes } => vec![0; bytes],
             Content::Capability => capability(),
-            Content::AccessList => access_list(),
+            Content::AccessList { form } => access_list(form),
         }
     }
 }
@@ -33,12 +35,29 @@ fn capability() -> Vec<u8> {
     [0x0200_0001_u32, 1 << 13, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-fn access_list() -> Vec<u8> {
+/// Mostly lists that are right: entries for the owner, named users, the owning group, named groups, mask and others, in this order.
+/// Now and then one lacks what it must have, or holds what it may not.
+fn access_list(form: u64) -> Vec<u8> {
     const NOBODY: u32 = u32::MAX;
-    const ENTRIES: [(u16, u16, u32); 5] =
-        [(1, 6, NOBODY), (2, 4, 1001), (4, 4, NOBODY), (0x10, 6, NOBODY), (0x20, 0, NOBODY)];
-    let entry = |(tag, permissions, id): (u16, u16, u32)| {
-        [tag.to_le_bytes().as_slice(), &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
-    };
-    [2_u32.to_le_bytes().to_vec(), ENTRIES.map(entry).concat()].concat()
+    let [owner, user, owning_group, group, mask, others] = [1_u16, 2, 4, 8, 0x10, 0x20];
+    let mut chance = Chance::new(form);
+    let mut entries = vec![(owner, NOBODY)];
+    entries.extend([1001, 1002].iter().filter(|_| chance.within(0..2) == 0).map(|id| (user, *id)));
+    entries.push((owning_group, NOBODY));
+    entries.extend((chance.within(0..3) == 0).then_some((group, 2000)));
+    let needs_mask = entries.len() > 2;
+    entries.extend((needs_mask || chance.within(0..4) == 0).then_some((mask, NOBODY)));
+    entries.push((others, NOBODY));
+    match chance.within(0..12) {
+        0 => drop(entries.remove(chance.within(0..entries.len()))),
+        1 => entries.swap(0, 1),
+        2 => entries.push((0x40, NOBODY)),
+        _ => (),
+    }
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, id) in entries {
+        let permissions = chance.within(0..8) as u16;
+        list.extend([tag.to_le_bytes().as_slice(), &permissions.to_le_bytes(), &id.to_le_bytes()].concat());
+    }
+    list
 }

@@ -1,9 +1,10 @@
 //! What stat(2) tells of a file, as far as two file systems have to agree.
 //!
 //! Times that the kernel took from its clock cannot be equal on two sides; they count as recent. Those that a call set are far
-//! from now, and have to be exact.
+//! from now, and have to be exact. The time of the last access is left out: over FUSE, no request tells of reads that the page cache
+//! answers.
 
-use super::allowances::{self, NotYet};
+use super::allowances;
 use super::portable::Portable;
 use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Result;
@@ -30,8 +31,6 @@ pub(super) struct Facts {
     /// Of a directory, each file system's own affair.
     size: Option<u64>,
     device: (u32, u32),
-    /// Where times of reads are kept alike.
-    accessed: Option<When>,
     modified: When,
     changed: When,
     born: When,
@@ -64,7 +63,6 @@ fn of(directory: impl AsFd, path: impl Arg, flags: AtFlags) -> Result<(Facts, Id
 impl Facts {
     fn new(statx: &Statx) -> Facts {
         let kind = FileType::from_raw_mode(statx.stx_mode.into());
-        let are_reads_timed = !allowances::is_not_yet(NotYet::AccessTimes);
         Facts {
             kind,
             mode: u32::from(statx.stx_mode) & 0o7777,
@@ -73,7 +71,6 @@ impl Facts {
             links: statx.stx_nlink,
             size: (kind != FileType::Directory).then_some(statx.stx_size),
             device: (statx.stx_rdev_major, statx.stx_rdev_minor),
-            accessed: are_reads_timed.then(|| When::of(statx.stx_atime)),
             modified: if allowances::has_times(kind) { When::of(statx.stx_mtime) } else { When::Recent },
             changed: When::of(statx.stx_ctime),
             born: When::of(statx.stx_btime),
@@ -81,7 +78,7 @@ impl Facts {
     }
 
     /// The facts, each in words.
-    fn words(&self) -> [(&'static str, String); 11] {
+    fn words(&self) -> [(&'static str, String); 10] {
         [
             ("kind", format!("{:?}", self.kind)),
             ("mode", format!("{:o}", self.mode)),
@@ -90,7 +87,6 @@ impl Facts {
             ("links", self.links.to_string()),
             ("size", self.size.map_or_else(String::new, |size| size.to_string())),
             ("device", format!("{}:{}", self.device.0, self.device.1)),
-            ("accessed", self.accessed.map_or_else(String::new, |when| when.to_string())),
             ("modified", self.modified.to_string()),
             ("changed", self.changed.to_string()),
             ("born", self.born.to_string()),
@@ -110,7 +106,6 @@ impl Portable for Facts {
         [self.mode, self.uid, self.gid, self.links].iter().for_each(|number| number.put(bytes));
         self.size.put(bytes);
         self.device.put(bytes);
-        self.accessed.put(bytes);
         [self.modified, self.changed, self.born].iter().for_each(|when| when.put(bytes));
     }
 
@@ -123,7 +118,6 @@ impl Portable for Facts {
             links: u32::take_from(bytes)?,
             size: Option::take_from(bytes)?,
             device: <(u32, u32)>::take_from(bytes)?,
-            accessed: Option::take_from(bytes)?,
             modified: When::take_from(bytes)?,
             changed: When::take_from(bytes)?,
             born: When::take_from(bytes)?,

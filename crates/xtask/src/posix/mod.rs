@@ -6,11 +6,12 @@
 //! ([`operation::Operation::Tree`]). What differs is shrunk to a few calls and told; the run goes on, to find what else differs.
 //!
 //! Both sides see the same calls with the same arguments; what cannot be equal is left out where it is looked at
-//! ([`facts`]), what Pantala does not have yet in one list ([`allowances`]).
+//! ([`facts`]), and what the kernel does not let through in one place ([`allowances`]).
 
 mod allowances;
 mod content;
 mod data;
+mod direct;
 mod facts;
 mod generate;
 mod listing;

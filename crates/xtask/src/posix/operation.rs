@@ -316,6 +316,32 @@ impl Operation {
         matches!(self, Operation::LockFile { wait: true, .. } | Operation::LockRange { wait: true, .. })
     }
 
+    /// Whether it is about the content of open files.
+    pub(super) fn is_of_data(&self) -> bool {
+        matches!(
+            self,
+            Operation::Sync { .. }
+                | Operation::TimesChanged { .. }
+                | Operation::Truncate { on: Target::Slot(_), .. }
+                | Operation::Read { .. }
+                | Operation::Write { .. }
+                | Operation::ReadVector { .. }
+                | Operation::WriteVector { .. }
+                | Operation::Seek { .. }
+                | Operation::SeekData { .. }
+                | Operation::SeekHole { .. }
+                | Operation::Allocate { .. }
+                | Operation::CopyRange { .. }
+                | Operation::Map { .. }
+                | Operation::Unmap { .. }
+                | Operation::MapRead { .. }
+                | Operation::MapWrite { .. }
+                | Operation::MapTouch { .. }
+                | Operation::MapSync { .. }
+                | Operation::Evict { .. }
+        )
+    }
+
     /// What kind of operation it is, in a word.
     pub(super) fn word(&self) -> String {
         let words = format!("{self:?}");

@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use super::raw;
 use super::tree;
 use super::user::User;
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, IFlags, Mode, OFlags, Timespec, Timestamps, Uid};
 use rustix::io::{Errno, IoSlice, IoSliceMut, Result};
 use std::array;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -55,6 +55,9 @@ impl Player {
     }
 
     fn call(&mut self, operation: &Operation) -> Result<Outcome> {
+        if let Some(outcome) = self.direct(operation)? {
+            return Ok(outcome);
+        }
         Ok(match operation {
             Operation::Open { slot, path, flags, mode } => self.open(*slot, path, *flags, mode.0)?.into(),
             Operation::Close { slot } => self.close(*slot)?.into(),
@@ -89,10 +92,10 @@ impl Player {
             Operation::Chmod { on, mode } => self.chmod(on, Mode::from_raw_mode(mode.0))?.into(),
             Operation::Chown { on, uid, gid } => self.chown(on, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?.into(),
             Operation::SetTimes { on, accessed, modified } => self.set_times(on, *accessed, *modified)?.into(),
-            Operation::SetInodeFlags { slot, flags } => rustix::fs::ioctl_setflags(self.file(*slot)?, *flags)?.into(),
+            Operation::SetInodeFlags { slot, flags } => self.set_inode_flags(*slot, *flags)?.into(),
             Operation::GetInodeFlags { slot } => {
                 let flags = rustix::fs::ioctl_getflags(self.file(*slot)?)?;
-                Outcome::from(u64::from((flags & allowances::inode_flags()).bits()))
+                Outcome::from(u64::from((flags & allowances::INODE_FLAGS).bits()))
             }
             Operation::Umask { mask } => {
                 Outcome::from(u64::from(rustix::process::umask(Mode::from_raw_mode(mask.0)).as_raw_mode()))
@@ -163,6 +166,12 @@ impl Player {
         self.times[slot] = None;
         let file = self.files[slot].take().ok_or(Errno::BADF)?;
         raw::close(file)
+    }
+
+    /// The other flags stay: some say how a local file system keeps the file.
+    fn set_inode_flags(&self, slot: Slot, flags: IFlags) -> Result<()> {
+        let others = rustix::fs::ioctl_getflags(self.file(slot)?)? - allowances::INODE_FLAGS;
+        rustix::fs::ioctl_setflags(self.file(slot)?, others | flags)
     }
 
     fn link_open(&self, slot: Slot, to: &Name, by_itself: bool) -> Result<()> {

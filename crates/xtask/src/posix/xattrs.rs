@@ -1,5 +1,6 @@
 //! Calls for extended attributes.
 
+use super::allowances;
 use super::name::Name;
 use super::operation::Target;
 use super::outcome::Outcome;
@@ -73,7 +74,7 @@ pub(super) fn all(path: &Name) -> Result<Vec<(Name, Vec<u8>)>> {
 
 /// The names of a list, sorted: their order is each file system's own affair.
 fn split(list: &[u8]) -> Vec<Name> {
-    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty() && !allowances::is_other_form(name));
     let mut names: Vec<Name> = names.map(|name| Name(name.to_vec())).collect();
     names.sort();
     names

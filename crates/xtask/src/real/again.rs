@@ -2,6 +2,7 @@
 
 use super::Scene;
 use super::build;
+use super::debian;
 use super::extract;
 use super::git;
 use super::manifest::Manifest;
@@ -37,6 +38,9 @@ fn expect_told_down(scene: &Scene) -> Result<()> {
 fn the_programs_agree(scene: &Scene) -> Result<()> {
     if build::is_built(scene) {
         build::expect_still_built(scene)?;
+    }
+    if debian::is_installed(scene) {
+        debian::expect_still_installed(scene)?;
     }
     if git::on_mount(scene).exists() {
         git::check(scene, &git::on_mount(scene))?;

@@ -8,24 +8,34 @@
 //! It knows the product only as a user does: its commands, its mount, its processes.
 
 mod again;
+mod append;
 mod archive;
 mod build;
 pub(crate) mod chance;
 mod commands;
 mod compare;
+mod dbench;
+mod debian;
 mod differences;
 mod extract;
 mod facts;
+mod fanotify;
 mod git;
 mod kill;
+mod lists;
 mod manifest;
 pub(crate) mod mounts;
+mod notify;
 mod odd;
 pub(crate) mod pool;
+mod postgres;
 mod prefix;
 mod process;
+mod reach;
+mod rsync;
 mod sqlite;
 pub(crate) mod stage;
+mod tar;
 mod user;
 
 use crate::workspace;
@@ -81,6 +91,13 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "build", about: "a crate builds on the mount, and stays built", play: build::play },
     Scenario { name: "git", about: "a clone is repacked and checked", play: git::play },
     Scenario { name: "sqlite", about: "a database is made, shared and checked", play: sqlite::play },
+    Scenario { name: "postgres", about: "a cluster is made, loaded, killed and checked", play: postgres::play },
+    Scenario { name: "rsync", about: "a second rsync has nothing to do, there and back", play: rsync::play },
+    Scenario { name: "tar", about: "attributes and access lists go round", play: tar::play },
+    Scenario { name: "dbench", about: "a file server's load runs", play: dbench::play },
+    Scenario { name: "append", about: "processes append to one file at once", play: append::play },
+    Scenario { name: "notify", about: "changes are told as on the local disk", play: notify::play },
+    Scenario { name: "debian", about: "a Debian tree is made, entered and added to", play: debian::play },
     Scenario { name: "kill", about: "what was synced before a SIGKILL is there and equal", play: kill::play },
     Scenario { name: "again", about: "down and up, and all is equal", play: again::play },
     Scenario { name: "user", about: "an ordinary user's pool does the same", play: user::play },

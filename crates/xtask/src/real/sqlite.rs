@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 const ROWS: u32 = 10_000;
 const ROWS_PER_TRANSACTION: u32 = 100;
+/// What each of two processes writes, a transaction for each row.
+const SHARED_ROWS: u32 = 300;
+const SHARED_TIME_MAX: Duration = Duration::from_secs(120);
 /// How long the one who holds the lock may take to get it.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long it is held.
@@ -25,6 +28,7 @@ pub(super) fn play(scene: &Scene) -> Result<()> {
         fill(&mount, mode, &script)?;
         expect_equal(&local, &mount)?;
         expect_exclusion(&mount)?;
+        expect_shared(scene, &mount)?;
     }
     Ok(())
 }
@@ -112,6 +116,35 @@ fn expect_exclusion(database: &Path) -> Result<()> {
     }
     holder.wait(LOCK_TIME_MAX).context("the first process did not let go")?;
     Ok(())
+}
+
+/// Two processes write at the same time, one transaction after the other, and nothing is lost.
+fn expect_shared(scene: &Scene, database: &Path) -> Result<()> {
+    sqlite(database, "create table shared(writer integer, number integer)")?;
+    let writers = [1, 2].map(|writer| {
+        let script = scene.stage.dir().join(format!("writer-{writer}.sql"));
+        let insert = |number| format!("begin immediate; insert into shared values({writer}, {number}); commit;\n");
+        let statements: String = (0..SHARED_ROWS).map(insert).collect();
+        fs::write(&script, format!(".timeout 60000\n{statements}"))?;
+        let shell = Program::new("sqlite3").argument("-bail").argument(database).input(File::open(&script)?);
+        shell.start_into(&scene.stage.log("sqlite"))
+    });
+    for writer in writers {
+        let status = writer?.wait(SHARED_TIME_MAX)?;
+        if !status.success() {
+            bail!("one of two who write to {} fails: {status}", database.display());
+        }
+    }
+    let count = sqlite(database, "select count(*), count(distinct writer * 100000 + number) from shared")?;
+    if count.trim() != format!("{0}|{0}", 2 * SHARED_ROWS) {
+        bail!("two processes wrote {SHARED_ROWS} rows each to {}, and it has {count}", database.display());
+    }
+    // For the comparison with the local disk, where nobody did so.
+    sqlite(database, "drop table shared; vacuum")?;
+    match sqlite(database, "pragma integrity_check")?.as_str() {
+        "ok\n" => Ok(()),
+        damage => bail!("{} is damaged: {damage}", database.display()),
+    }
 }
 
 fn sqlite(database: &Path, statement: &str) -> Result<String> {

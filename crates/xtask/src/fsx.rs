@@ -1,0 +1,160 @@
+//! `cargo xtask fsx`: the file system exerciser of that name, on a pool with warm caches and on one with cold ones.
+//!
+//! It does random operations on one file and holds every byte that it reads against its own memory. What it does not know
+//! (zeroing, collapsing and inserting ranges) comes in the model test ([`crate::posix`]), in sequences of data only.
+
+use crate::program::Program;
+use crate::real::pool::Pool;
+use crate::real::{self, stage};
+use crate::{setup, workspace};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use rustix::fs::Advice;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A run may take no longer; then its pool is killed.
+const RUN_TIME_MAX: Duration = Duration::from_secs(20 * 60);
+/// How often the pages of the file are dropped in a cold run: several times in each hundred operations.
+const EVICTION_INTERVAL: Duration = Duration::from_millis(1);
+/// After so many operations of a cold run, the pool goes down and up.
+const COLD_PIECE_OPERATIONS: usize = 50_000;
+
+/// How often each operation comes, relative to the others.
+const WEIGHTS: &str = "[weights]\nread = 10\nwrite = 10\nmapread = 10\nmapwrite = 10\ntruncate = 5\npunch_hole = 5\n\
+     copy_file_range = 5\nposix_fallocate = 2\nsendfile = 3\nposix_fadvise = 2\ninvalidate = 1\nclose_open = 2\n\
+     fsync = 0.05\nfdatasync = 0.05\n";
+/// A file that fits into every cache.
+const WARM: &str = "flen = 262144\n[opsize]\nmax = 8192\n";
+/// A file that does not fit into the node's cache of data.
+const COLD: &str = "flen = 67108864\n[opsize]\nmax = 8192\n";
+
+/// How much to exercise.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Do so many operations, half of them with cold caches
+    #[arg(long, value_name = "N", default_value_t = 500_000)]
+    operations: usize,
+    /// Do what an earlier run did [default: by the clock]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Work in this directory, which is emptied first [default: fsx-test in the target directory]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { operations: 500_000, seed: None, dir: None }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let (fsx, binary) = (setup::fsx()?, real::build_binary()?);
+    let seed = options.seed.unwrap_or_else(real::seed_from_clock);
+    let directory = options.dir.clone().map_or_else(|| Ok(workspace::target_dir()?.join("fsx-test")), anyhow::Ok)?;
+    let [warm, cold] = ["warm", "cold"].map(|name| directory.join(name));
+    for place in [&warm, &cold] {
+        stage::clear(place, &place.join("store"))?;
+    }
+    let half = options.operations / 2;
+    let (warmed, cooled) = std::thread::scope(|scope| {
+        let warmed = scope.spawn(|| Exercise::new(&fsx, &binary, &warm)?.warm(half, seed));
+        let cooled = scope.spawn(|| Exercise::new(&fsx, &binary, &cold)?.cold(half, seed));
+        (warmed.join(), cooled.join())
+    });
+    for (name, outcome) in [("warm", warmed), ("cold", cooled)] {
+        outcome.unwrap_or_else(|_| bail!("it panicked")).with_context(|| format!("{name} caches, seed {seed}"))?;
+    }
+    Ok(fs::remove_dir_all(&directory)?)
+}
+
+/// A pool with one file.
+struct Exercise<'a> {
+    fsx: &'a Path,
+    directory: PathBuf,
+    pool: Pool,
+}
+
+impl<'a> Exercise<'a> {
+    fn new(fsx: &'a Path, binary: &Path, directory: &Path) -> Result<Exercise<'a>> {
+        fs::create_dir_all(directory.join("mount"))?;
+        let directory = directory.canonicalize()?;
+        let (store, mount) = (directory.join("store"), directory.join("mount"));
+        let pool = Pool::new(binary.to_path_buf(), store, mount).with_run_time_max(RUN_TIME_MAX);
+        pool.up()?;
+        Ok(Exercise { fsx, directory, pool })
+    }
+
+    fn file(&self) -> PathBuf {
+        self.pool.mount().join("exercised")
+    }
+
+    fn warm(&self, operations: usize, seed: u64) -> Result<()> {
+        let start = Instant::now();
+        self.exercise(WARM, operations, seed)?;
+        self.expect_kept()?;
+        println!("warm       {operations} operations, seed {seed}, {:.1} s", start.elapsed().as_secs_f64());
+        self.pool.down()
+    }
+
+    /// While fsx runs, the file's pages are dropped from the kernel's cache again and again; now and then the pool is made anew,
+    /// so that the node's caches are empty, too.
+    fn cold(&self, operations: usize, seed: u64) -> Result<()> {
+        let start = Instant::now();
+        let pieces = operations.div_ceil(COLD_PIECE_OPERATIONS);
+        let mut evictions = 0;
+        for piece in 0..pieces {
+            let count = COLD_PIECE_OPERATIONS.min(operations - piece * COLD_PIECE_OPERATIONS);
+            evictions += self.while_evicting(|| self.exercise(COLD, count, seed + piece as u64))?;
+            self.expect_kept()?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        println!("cold       {operations} operations, seed {seed}, {evictions} evictions, {seconds:.1} s");
+        self.pool.down()
+    }
+
+    fn exercise(&self, shape: &str, operations: usize, seed: u64) -> Result<()> {
+        let settings = self.directory.join("fsx.toml");
+        // The table of the weights comes last.
+        fs::write(&settings, format!("{shape}{WEIGHTS}"))?;
+        let fsx = Program::new(self.fsx).argument("-f").argument(settings).arguments(["-N", &operations.to_string()]);
+        let fsx = fsx.arguments(["-S", &seed.to_string(), "-P"]).argument(&self.directory).argument(self.file());
+        fsx.run_time_max(RUN_TIME_MAX).output()?;
+        Ok(())
+    }
+
+    /// Returns how often the pages were dropped.
+    fn while_evicting(&self, work: impl FnOnce() -> Result<()>) -> Result<u64> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.file())?;
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let evicting = scope.spawn(|| {
+                let mut evictions = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
+                    evictions += 1;
+                    std::thread::sleep(EVICTION_INTERVAL);
+                }
+                anyhow::Ok(evictions)
+            });
+            let worked = work();
+            is_over.store(true, Ordering::Relaxed);
+            let evictions = evicting.join().unwrap_or_else(|_| bail!("the eviction panicked"));
+            worked.and(evictions)
+        })
+    }
+
+    /// The file is the same after down and up.
+    fn expect_kept(&self) -> Result<()> {
+        let before = fs::read(self.file())?;
+        self.pool.down()?;
+        self.pool.up()?;
+        match fs::read(self.file())? == before {
+            true => Ok(()),
+            false => bail!("{} is another one after down and up", self.file().display()),
+        }
+    }
+}
