@@ -21,6 +21,7 @@ mod failure;
 mod memory;
 mod node;
 mod output;
+mod past;
 mod scrub;
 mod status;
 

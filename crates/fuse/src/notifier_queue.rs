@@ -43,6 +43,11 @@ pub enum Notification {
     },
     /// [`Notifier::increment_epoch`]
     IncrementEpoch,
+    /// [`Notifier::prune`]
+    Prune {
+        /// The inodes.
+        nodes: Box<[u64]>,
+    },
 }
 
 impl Notification {
@@ -53,6 +58,7 @@ impl Notification {
             Self::ExpireEntry { parent, name } => notifier.expire_entry(*parent, name),
             Self::Delete { parent, child, name } => notifier.delete(*parent, *child, name),
             Self::IncrementEpoch => notifier.increment_epoch(),
+            Self::Prune { nodes } => notifier.prune(nodes),
         }
     }
 }

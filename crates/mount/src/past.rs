@@ -35,6 +35,9 @@ const MOMENT: char = '@';
 /// Notifications that may wait.
 const NOTIFICATIONS_MAX: usize = 4096;
 
+/// Nodes that one notification names.
+const PRUNE_NODES_MAX: usize = 256;
+
 /// Cookies of a listing up to this one are for `.` and `..`.
 const FIRST_COOKIE: u64 = 2;
 
@@ -58,11 +61,17 @@ impl Past {
         self.notifications.set(queue).map_err(|_| std::io::ErrorKind::AlreadyExists.into())
     }
 
-    /// What does not fit is left out: it only asks the kernel to forget what it may forget at any time.
-    fn suggest(&self, entry: SlotEntry) {
-        let parent = Place::Shelf(entry.directory).node();
-        if let Some(queue) = self.notifications.get() {
-            let _ = queue.push(Notification::InvalidateEntry { parent, name: entry.name });
+    /// Asks the kernel to drop what it knows of a slot and nobody uses. The name goes first; what was in use when that went, and
+    /// is not any more, is found by its number (from Linux 6.18 on). What does not fit is left out: the kernel may forget at any time.
+    fn suggest(&self, slot: &Slot) {
+        let Some(queue) = self.notifications.get() else { return };
+        let (parent, name) = (Place::Shelf(slot.entry.directory).node(), slot.entry.name.clone());
+        let prune = slot.known_nodes();
+        let prunes = prune.chunks(PRUNE_NODES_MAX).map(|nodes| Notification::Prune { nodes: nodes.into() });
+        for notification in [Notification::InvalidateEntry { parent, name }].into_iter().chain(prunes) {
+            if queue.push(notification).is_err() {
+                return;
+            }
         }
     }
 
@@ -120,8 +129,8 @@ impl Past {
             return Err(Errno::ENOENT);
         }
         let slot = self.slots.add(entry, root.id(), view).ok_or(Errno::ENFILE)?;
-        if let Some(entry) = self.slots.one_too_many() {
-            self.suggest(entry);
+        if let Some(slot) = self.slots.one_too_many() {
+            self.suggest(&slot);
         }
         Ok(slot)
     }
@@ -142,7 +151,7 @@ impl Past {
         }
         match slot.view.lookup(directory, name) {
             Ok((inode, attributes)) => {
-                slot.named();
+                slot.named(inode);
                 Ok(past_entry(&slot, inode, &attributes))
             }
             Err(Error::NotFound) => Ok(Entry::negative(VALID)),
@@ -153,7 +162,7 @@ impl Past {
     /// `.` and `..` come from file handles (open_by_handle_at(2)): the kernel may know no inode of the state any more.
     fn handle(&self, slot: &Slot, inode: Inode) -> Result<Entry, Errno> {
         let attributes = slot.view.attributes(inode).map_err(errno)?;
-        slot.named();
+        slot.named(inode);
         Ok(past_entry(slot, inode, &attributes))
     }
 
@@ -281,7 +290,7 @@ impl Past {
                 return Ok(false);
             }
             let attributes = slot.view.attributes(entry.inode).map_err(errno)?;
-            slot.named();
+            slot.named(entry.inode);
             Ok(entries.push(&past_entry(&slot, entry.inode, &attributes), entry.cookie, &entry.name))
         })
     }
@@ -352,7 +361,7 @@ impl Past {
     }
 
     pub(crate) fn drop_unused_views(&self, root: KeptId) {
-        self.slots.entries_of(root).into_iter().for_each(|entry| self.suggest(entry));
+        self.slots.of_root(root).iter().for_each(|slot| self.suggest(slot));
     }
 
     /// Returns when the kernel has taken notice. Never from a request handler.

@@ -4,6 +4,7 @@ mod gc;
 mod mirror;
 mod node;
 mod pages;
+mod past;
 mod scrub;
 mod store;
 mod units;
@@ -19,6 +20,10 @@ pub(crate) use mirror::{
 };
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};
+pub(crate) use past::{
+    Clone, Diff, History, Restore, Rollback, Snapshot, SnapshotCommand, SnapshotCreate, SnapshotList, SnapshotRename,
+    Undelete,
+};
 pub(crate) use scrub::Scrub;
 pub(crate) use store::{Reindex, Store, StoreCommand};
 pub(crate) use volume::{
@@ -45,6 +50,13 @@ pub(crate) enum Command {
     Status(Status),
     Scrub(Scrub),
     Volume(Volume),
+    Snapshot(Snapshot),
+    History(History),
+    Restore(Restore),
+    Undelete(Undelete),
+    Diff(Diff),
+    Clone(Clone),
+    Rollback(Rollback),
     Gc(Gc),
     Mirror(Mirror),
     Store(Store),

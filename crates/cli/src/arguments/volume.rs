@@ -95,6 +95,9 @@ pub(crate) struct VolumeSet {
     /// What to set
     #[arg(required = true, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) settings: Vec<(String, String)>,
+    /// Only tell what a retention would do to the history that there is
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -1,17 +1,23 @@
 //! The commands, one file each.
 
 mod completions;
+mod diff;
 mod down;
 mod gc;
+mod history;
 mod man;
 mod mirror;
+mod places;
 mod reindex;
+mod restore;
 mod scrub;
 mod scrub_text;
+mod snapshot;
 mod status;
 mod status_text;
 mod sync;
 mod table;
+mod tree_copy;
 mod up;
 mod volume;
 
@@ -29,6 +35,13 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Status(arguments) => return status::run(arguments),
         Command::Scrub(arguments) => return scrub::run(arguments),
         Command::Volume(arguments) => volume::run(arguments.command)?,
+        Command::Snapshot(arguments) => snapshot::run(arguments.command)?,
+        Command::History(arguments) => history::history(arguments)?,
+        Command::Restore(arguments) => restore::run(arguments)?,
+        Command::Undelete(arguments) => history::undelete(arguments)?,
+        Command::Diff(arguments) => diff::run(arguments)?,
+        Command::Clone(arguments) => snapshot::clone(arguments)?,
+        Command::Rollback(arguments) => snapshot::rollback(arguments)?,
         Command::Gc(arguments) => gc::run(arguments)?,
         Command::Mirror(arguments) => mirror::run(arguments.command)?,
         Command::Store(arguments) => match arguments.command {

@@ -1,10 +1,11 @@
 //! `pantala volume ...`.
 
-use super::status_text;
+use super::{places, status_text};
 use crate::arguments::{
     StoreArgument, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename, VolumeSet, VolumeShow,
 };
 use crate::control::{Client, Request};
+use crate::past::PastOrder;
 use crate::{defaults, output};
 use anyhow::{Context, Result, bail};
 use std::io::{self, BufRead, IsTerminal};
@@ -62,8 +63,20 @@ fn rename(arguments: VolumeRename) -> Result<()> {
 }
 
 fn set(arguments: VolumeSet) -> Result<()> {
-    let VolumeSet { store, name, settings } = arguments;
+    let VolumeSet { store, name, settings, dry_run } = arguments;
+    if dry_run {
+        return retention_effect(store, name, &settings);
+    }
     order(store, &Request::SetVolume { name, settings })
+}
+
+fn retention_effect(store: StoreArgument, name: String, settings: &[(String, String)]) -> Result<()> {
+    let [(key, retention)] = settings else { bail!("--dry-run takes one setting, retention=...") };
+    if key != "retention" {
+        bail!("--dry-run is for retention=..., which can let history go; {key} takes nothing away");
+    }
+    let order = PastOrder::RetentionEffect { retention: retention.clone() };
+    places::order(&defaults::store(store.store)?, Some(name), order)
 }
 
 fn show(arguments: VolumeShow) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What a command asks of a node, and what the node answers.
 
 use super::limits::{STATUS_TIME_MAX, WORK_TIME_MAX};
+use crate::past::{PastAnswer, PastOrder};
 use crate::scrub::ScrubStatus;
 use crate::status::{GarbageStatus, Status};
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Goes up whenever a request or a response changes its meaning.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// What a command asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,6 +49,11 @@ pub(crate) enum Request {
         name: String,
         settings: Vec<(String, String)>,
     },
+    /// About the past of a volume, of the first one if none is named.
+    Past {
+        volume: Option<String>,
+        order: PastOrder,
+    },
 }
 
 /// What to do about scrubbing. Each is answered with how it is then.
@@ -76,6 +82,7 @@ pub(crate) enum Response {
     Status(Box<Status>),
     Garbage(Box<GarbageStatus>),
     Scrub(Box<ScrubStatus>),
+    Past(Box<PastAnswer>),
     /// Done; what to tell the user.
     Done(Vec<String>),
     /// Nothing was done, or not all; why, in a line.

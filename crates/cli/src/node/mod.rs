@@ -23,6 +23,7 @@ mod mirrors;
 mod mounting;
 pub(crate) mod mountpoint;
 mod mounts;
+mod past;
 pub(crate) mod places;
 mod preflight;
 mod report;

@@ -35,7 +35,7 @@ impl Node {
     }
 
     /// Mounts a volume, or notes why that cannot be.
-    fn try_to_mount(&self, volume: &VolumeInfo) {
+    pub(super) fn try_to_mount(&self, volume: &VolumeInfo) {
         if let Err(error) = self.mount_at_its_place(volume) {
             self.note_unmounted(volume, failure::line(&error));
         }

@@ -89,6 +89,7 @@ impl Node {
             Request::Status => return (Response::Status(Box::new(self.status())), false),
             Request::Mirror => unreachable!("its connection is handed over before"),
             Request::PromoteVolume { name } => self.promote_volume(&name),
+            Request::Past { volume, order } => return (self.past(volume.as_deref(), order), false),
             Request::Scrub(order) => return (self.scrub(&order), false),
             Request::Mount => self.mount_missing().map(|()| Vec::new()),
             Request::CollectGarbage => return (Response::Garbage(Box::new(self.collect_garbage())), false),

@@ -23,6 +23,15 @@ impl Node {
         Ok(vec![format!("{name} is mounted at {}", place.display())])
     }
 
+    /// Mounts a new volume at its default place, and says where; if that fails, there is no volume.
+    pub(super) fn mount_or_unmake(&self, volume: &VolumeInfo) -> Result<PathBuf> {
+        if let Err(error) = self.mount_new(volume, None) {
+            self.unmake(volume);
+            return Err(error);
+        }
+        Ok(self.mounts.mountpoint(volume.id).unwrap_or_default())
+    }
+
     fn mount_new(&self, volume: &VolumeInfo, given: Option<&Mountpoint>) -> Result<()> {
         let Some(given) = given else { return self.mount_at_its_place(volume) };
         self.remember(volume.id, given.path())?;
@@ -107,6 +116,28 @@ impl Node {
             }
             (Err(error), None) => Err(error),
         }
+    }
+
+    /// Does something while no other volume is mounted inside a volume: their mount directories may come and go with it.
+    pub(super) fn without_inner_mounts<R>(
+        &self,
+        volume: &VolumeInfo,
+        what: &str,
+        act: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        let Some(place) = self.mounts.mountpoint(volume.id) else { return act() };
+        let is_inside = |other: &VolumeInfo| {
+            let other_place = self.mounts.mountpoint(other.id);
+            other.id != volume.id && other_place.is_some_and(|other_place| other_place.starts_with(&place))
+        };
+        let volumes = self.pool.list_volumes()?;
+        let inside: Vec<_> = volumes.into_iter().filter(is_inside).collect();
+        let cleared = inside.iter().try_for_each(|inner| self.clear(inner, what).map(drop));
+        let done = cleared.and_then(|()| act());
+        for inner in inside.iter().filter(|inner| self.mounts.get(inner.id).is_none()) {
+            self.try_to_mount(inner);
+        }
+        done
     }
 
     /// Unmounts a volume if nothing uses it; returns where it was.

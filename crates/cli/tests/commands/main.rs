@@ -8,6 +8,7 @@ mod mirrors;
 mod ordinary_user;
 mod outcome;
 mod pages;
+mod past;
 mod pool;
 mod scrub;
 mod syncing;

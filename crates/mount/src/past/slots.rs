@@ -4,15 +4,18 @@
 //! directory is to be had under two names, which the kernel would have to take for a move. A slot goes when the kernel knows none
 //! of its inodes any more, and its number may be used again under another generation.
 
-use crate::place::SLOT_MAX;
-use parking_lot::RwLock;
-use std::collections::HashMap;
+use crate::place::{Place, SLOT_MAX};
+use parking_lot::{Mutex, RwLock};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use volume::{Inode, KeptId, View};
 
 /// Slots beyond which the kernel is asked to drop those that nobody uses.
 const IDLE_SLOTS_MAX: usize = 256;
+
+/// Inodes that a slot remembers.
+const KNOWN_INODES_MAX: usize = 64 << 10;
 
 /// A kept state that the kernel knows inodes of.
 pub(crate) struct Slot {
@@ -24,6 +27,8 @@ pub(crate) struct Slot {
     pub(crate) entry: SlotEntry,
     /// How often inodes of it were named to the kernel.
     lookups: AtomicU64,
+    /// Inodes of it that were named, parents before children, as far as there is room.
+    known: Mutex<Known>,
     /// When the entry was last looked up, in [`Table::ticks`].
     used: AtomicU64,
 }
@@ -33,6 +38,13 @@ pub(crate) struct Slot {
 pub(crate) struct SlotEntry {
     pub(crate) directory: Inode,
     pub(crate) name: Box<[u8]>,
+}
+
+/// Inodes in the order in which they were first named.
+#[derive(Default)]
+struct Known {
+    all: HashSet<Inode>,
+    in_order: Vec<Inode>,
 }
 
 /// All slots of a mount.
@@ -68,7 +80,7 @@ impl Table {
 
     /// An answer names the top of a slot.
     fn named(&self, slot: &Slot) {
-        slot.named();
+        slot.named(slot.entry.directory);
         slot.used.store(self.ticks.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
     }
 
@@ -106,8 +118,8 @@ impl Slots {
                 table.generations += 1;
                 let generation = table.generations;
                 let made_from = entry.clone();
-                let (lookups, used) = Default::default();
-                let slot = Arc::new(Slot { number, generation, view, root, entry: made_from, lookups, used });
+                let (lookups, used, known) = Default::default();
+                let slot = Arc::new(Slot { number, generation, view, root, entry: made_from, lookups, used, known });
                 table.slots[number as usize - 1] = Some(slot.clone());
                 table.by_entry.insert(entry, number);
                 slot
@@ -139,29 +151,38 @@ impl Slots {
         drop(std::mem::take(&mut *self.table.write()));
     }
 
-    /// If there are many slots, the entry that was looked up longest ago: the kernel should drop it unless somebody uses it. If
+    /// If there are many slots, the one that was looked up longest ago: the kernel should drop it unless somebody uses it. If
     /// somebody does, it is not asked again soon.
-    pub(crate) fn one_too_many(&self) -> Option<SlotEntry> {
+    pub(crate) fn one_too_many(&self) -> Option<Arc<Slot>> {
         let table = self.table.read();
         if table.in_use() <= IDLE_SLOTS_MAX {
             return None;
         }
         let slot = table.slots.iter().flatten().min_by_key(|slot| slot.used.load(Ordering::Relaxed))?;
         slot.used.store(table.ticks.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        Some(slot.entry.clone())
+        Some(slot.clone())
     }
 
-    /// The entries that lead to a kept root.
-    pub(crate) fn entries_of(&self, root: KeptId) -> Vec<SlotEntry> {
+    /// The slots of a kept root.
+    pub(crate) fn of_root(&self, root: KeptId) -> Vec<Arc<Slot>> {
         let table = self.table.read();
-        let slots = table.slots.iter().flatten().filter(|slot| slot.root == root);
-        slots.map(|slot| slot.entry.clone()).collect()
+        table.slots.iter().flatten().filter(|slot| slot.root == root).cloned().collect()
     }
 }
 
 impl Slot {
     /// An answer names one of its inodes. Whoever calls this holds the table, or the kernel knows another one.
-    pub(crate) fn named(&self) {
+    pub(crate) fn named(&self, inode: Inode) {
         self.lookups.fetch_add(1, Ordering::AcqRel);
+        let mut known = self.known.lock();
+        if known.in_order.len() < KNOWN_INODES_MAX && known.all.insert(inode) {
+            known.in_order.push(inode);
+        }
+    }
+
+    /// Nodes that the kernel may know, children before parents.
+    pub(crate) fn known_nodes(&self) -> Vec<u64> {
+        let known = self.known.lock();
+        known.in_order.iter().rev().map(|inode| Place::Past { slot: self.number, inode: *inode }.node()).collect()
     }
 }

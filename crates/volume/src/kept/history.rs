@@ -44,6 +44,19 @@ impl Kept {
         Ok(gone)
     }
 
+    /// The whole history, and what a retention would keep of it: what is left when every root that goes is gone.
+    pub(crate) fn retention_effect(&self, retention: &Retention, now: Timestamp) -> Result<Vec<(KeptRoot, bool)>> {
+        let mut effect = Vec::new();
+        for root in self.range(KeptId::first(Kind::History), Bound::Unbounded)? {
+            effect.push((root?, true));
+        }
+        for index in 1..effect.len() {
+            let next = effect[index].0.taken();
+            effect[index - 1].1 = retention.keeps(effect[index - 1].0.taken(), next, now);
+        }
+        Ok(effect)
+    }
+
     /// Roots of history taken from one time up to another, both included, the oldest first.
     pub(crate) fn history(
         &self,

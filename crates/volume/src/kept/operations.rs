@@ -121,6 +121,11 @@ impl Volume {
         })
     }
 
+    /// The history, the oldest first, and whether a retention would keep each.
+    pub fn retention_effect(&self, retention: &Retention) -> Result<Vec<(KeptRoot, bool)>> {
+        self.kept().retention_effect(retention, self.now())
+    }
+
     pub(crate) fn kept(&self) -> Arc<Kept> {
         self.kept.load_full()
     }
