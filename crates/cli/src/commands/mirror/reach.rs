@@ -121,13 +121,6 @@ impl Reached {
         Ok(true)
     }
 
-    /// Whether little is left of the disk.
-    pub(super) fn is_short_of_space(&self) -> Result<bool> {
-        let Self::Here(pool) = self else { return Ok(false) };
-        let space = pool.store().space()?;
-        Ok(space.free_bytes < space.total_bytes / FREE_PARTS_SHORT)
-    }
-
     /// Leaves the store so that the next one who opens it does not have to read much.
     pub(super) fn close(self) -> Result<()> {
         if let Self::Here(pool) = &self {
@@ -150,9 +143,6 @@ pub(super) fn close_pool(pool: &Pool) -> Result<()> {
     let store = pool.store();
     if store.unindexed_bytes() > TAIL_BYTES_MAX { Ok(store.flush_index()?) } else { Ok(()) }
 }
-
-/// A disk of which less than one part in this many is free is short of space.
-const FREE_PARTS_SHORT: u64 = 8;
 
 /// Log behind the index that is left to the next start, which reads it in a few milliseconds.
 const TAIL_BYTES_MAX: u64 = 8 << 20;

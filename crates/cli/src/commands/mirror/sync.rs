@@ -85,6 +85,7 @@ fn run_one(store: &Path, name: &str, definition: &Definition, arguments: &Mirror
     let source = Reached::open(&from, IfMissing::Fail)?;
     let target = Reached::open(&to, IfMissing::Fail)?;
     let bar = Bar::new(name)?;
+    // What the replica has let go of takes space until somebody needs it: a drive has no node that would collect it beforehand.
     let synced = match sync(&source, &target, definition, arguments, &bar) {
         Err(error) if is_full(&error) && target.collect_garbage()? => {
             sync(&source, &target, definition, arguments, &bar)
@@ -93,9 +94,6 @@ fn run_one(store: &Path, name: &str, definition: &Definition, arguments: &Mirror
     };
     bar.clear();
     let synced = synced?;
-    if !synced.is_unchanged && target.is_short_of_space()? {
-        target.collect_garbage()?;
-    }
     let is_here = target.is_here();
     target.close()?;
     source.close()?;
