@@ -77,6 +77,11 @@ impl Copies {
         Some(StoredRecord { position, record: Record { kind: RecordKind::Root, stream, links, body } })
     }
 
+    /// The roots of which there is a copy.
+    pub(crate) fn roots(&self) -> Vec<(u64, Position)> {
+        self.state.lock().roots.iter().map(|(stream, position)| (*stream, *position)).collect()
+    }
+
     /// A block.
     pub(crate) fn block(&self, name: &Name) -> Option<Block> {
         let state = self.state.lock();

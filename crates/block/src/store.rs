@@ -119,6 +119,10 @@ impl Store {
         let (recent, roots) = (Recent::default(), Roots::new(indexed.roots.iter().copied()));
         beyond.entries.into_iter().for_each(|(name, entry)| recent.insert(name, entry));
         beyond.roots.into_iter().for_each(|(stream, position)| roots.insert(stream, position));
+        if beyond.damage.is_some() {
+            // The newest root may lie in what is lost: then only its copy knows of it.
+            copies.roots().into_iter().for_each(|(stream, position)| roots.insert(stream, position));
+        }
         Ok(Self {
             disk,
             options,

@@ -5,6 +5,7 @@
 //! of the sources ([`tidy`]) are held here, since they belong to no crate.
 
 mod check;
+mod corrupt;
 mod crash;
 mod fsx;
 mod fuzz;
@@ -35,6 +36,8 @@ enum Chore {
     Setup,
     /// Feed the decoders arbitrary bytes.
     Fuzz(fuzz::Options),
+    /// Damage a store at random places.
+    Corrupt(corrupt::Options),
     /// Cut the power of the simulated disk at every operation of more and more workloads.
     Crash(crash::Options),
     /// Run the test on a real mount with real input.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Fix => check::fix(),
         Chore::Setup => setup::run(),
         Chore::Fuzz(options) => fuzz::run(&options),
+        Chore::Corrupt(options) => corrupt::run(&options),
         Chore::Crash(options) => crash::run(&options),
         Chore::Real(options) => real::run(&options),
         Chore::Fsx(options) => fsx::run(&options),
