@@ -123,3 +123,29 @@ fn a_missing_segment_is_damage_of_its_whole_length() {
         }
     }
 }
+
+/// Reads without any check: what dropping the hash and the checksums would be.
+fn read_unchecked(disk: &SimDisk, index: &MemoryIndex, name: &Name) -> Vec<u8> {
+    let location = block::Index::get(index, name).unwrap().unwrap();
+    let file = block::Disk::open(disk, &format!("segments/{:010}.segment", location.position.segment())).unwrap();
+    let mut bytes = vec![0; location.payload_bytes as usize];
+    file.read_at(&mut bytes, location.position.offset() as u64 + 64).unwrap();
+    bytes
+}
+
+/// A deliberate break: the check that damaged content is never served must fail for a reader that compares nothing.
+#[test]
+fn a_reader_that_drops_the_checks_is_noticed() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    let blocks = fill(&store, 1, 5);
+    store.sync().unwrap();
+    store.flush_index().unwrap();
+    let (name, block) = &blocks[2];
+    assert_eq!(read_unchecked(&disk, &index, name), block.body, "noise is stored as it is");
+    let position = block::Index::get(&index, name).unwrap().unwrap().position;
+    disk.flip("segments/0000000001.segment", position.offset() as u64 + 64, 1);
+    let is_wrong = |served: Option<Vec<u8>>| served.is_some_and(|served| served != block.body);
+    assert!(!is_wrong(store.get(name).ok().map(|block| block.body.to_vec())));
+    assert!(is_wrong(Some(read_unchecked(&disk, &index, name))), "dropping the checks went unnoticed");
+}

@@ -17,7 +17,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 3;
 /// How long an extraction may take to reach a member.
 const EXTRACTION_TIME_MAX: Duration = Duration::from_secs(300);
 /// How long a program may take to notice that its file system is gone.
@@ -25,7 +24,7 @@ const NOTICE_TIME_MAX: Duration = Duration::from_secs(60);
 
 pub(super) fn play(scene: &Scene) -> Result<()> {
     let mut chance = Chance::new(scene.seed);
-    for round in 1..=ROUNDS {
+    for round in 1..=scene.rounds {
         play_round(scene, &mut chance, round).with_context(|| format!("round {round}"))?;
     }
     Ok(())

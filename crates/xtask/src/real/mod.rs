@@ -50,6 +50,12 @@ use std::time::{Duration, Instant, SystemTime};
 /// The test as a whole may take no longer; then its pool is killed, and every call into it fails.
 const TEST_TIME_MAX: Duration = Duration::from_secs(20 * 60);
 
+/// What a round of kills adds to that.
+const ROUND_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Kills of the scenario `kill`.
+const KILL_ROUNDS_DEFAULT: usize = 5;
+
 /// Where to test, and what.
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -59,6 +65,9 @@ pub(crate) struct Options {
     /// Choose the moments of the kills as an earlier run did
     #[arg(long)]
     seed: Option<u64>,
+    /// How many times the scenario `kill` kills [default: 5]
+    #[arg(long)]
+    rounds: Option<usize>,
     /// Play only these scenarios (and `extract`, which the others need)
     #[arg(long, value_name = "SCENARIO", num_args = 1.., value_delimiter = ',')]
     only: Vec<String>,
@@ -76,6 +85,8 @@ struct Scene<'a> {
     pool: &'a Pool,
     archive: &'a Archive,
     seed: u64,
+    /// How many times to kill.
+    rounds: usize,
 }
 
 struct Scenario {
@@ -111,20 +122,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let scenarios = chosen(&options.only)?;
     let seed = options.seed.unwrap_or_else(seed_from_clock);
     let stage = Stage::new(options.dir.clone().map_or_else(default_dir, Ok)?)?;
-    let played = play(&stage, &scenarios, seed);
+    let played = play(&stage, &scenarios, seed, options.rounds.unwrap_or(KILL_ROUNDS_DEFAULT));
     if played.is_ok() && !options.keep {
         stage.remove()?;
     }
     played.with_context(|| format!("seed {seed}; what is left: {}", stage.dir().display()))
 }
 
-fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64) -> Result<()> {
+fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64, rounds: usize) -> Result<()> {
     let binary = build_binary()?;
     let archive = timed("archive", || Archive::make(stage))?;
     println!("archive    {} entries, seed {seed}", archive.members().len());
-    let pool = Pool::new(binary, stage.store(), stage.mount()).with_run_time_max(TEST_TIME_MAX);
+    let pool = Pool::new(binary, stage.store(), stage.mount())
+        .with_run_time_max(TEST_TIME_MAX + ROUND_TIME_MAX * rounds as u32);
     timed("up", || pool.up())?;
-    let scene = Scene { stage, pool: &pool, archive: &archive, seed };
+    let scene = Scene { stage, pool: &pool, archive: &archive, seed, rounds };
     for scenario in scenarios {
         println!("--- {}: {}", scenario.name, scenario.about);
         timed(scenario.name, || (scenario.play)(&scene)).with_context(|| scenario.name)?;
