@@ -18,9 +18,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 /// How long a call may take that does not wait for a lock.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long a process may take to die.
-const DEATH_TIME_MAX: Duration = Duration::from_secs(10);
+const DEATH_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long to wait for an answer before looking whether the process waits.
 const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const WRITERS: usize = 4;
 const RECORDS: usize = 2000;
-const TIME_MAX: Duration = Duration::from_secs(120);
+const TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
 pub(super) fn play(scene: &Scene) -> Result<()> {
     let (log, go) = (scene.pool.mount().join("append.log"), scene.pool.mount().join("append.go"));

@@ -8,10 +8,13 @@ use crate::{setup, workspace};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Small, and prints the same everywhere.
 const PACKAGE: &str = "hello";
 const PRINTED: &str = "Hello, world!\n";
+/// All of it goes through the mount, and what is not cached yet through the network.
+const BOOTSTRAP_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
 pub(super) fn play(scene: &Scene) -> Result<()> {
     if !setup::is_root() {
@@ -58,7 +61,8 @@ fn bootstrap(tree: &Path) -> Result<()> {
     fs::create_dir_all(&cache)?;
     fs::create_dir_all(tree)?;
     let debootstrap = Program::new("debootstrap").arguments(["--variant=minbase", "--cache-dir"]).argument(cache);
-    let bootstrapped = debootstrap.argument(&source.suite).argument(tree).argument(&source.mirror).end()?;
+    let debootstrap = debootstrap.argument(&source.suite).argument(tree).argument(&source.mirror);
+    let bootstrapped = debootstrap.run_time_max(BOOTSTRAP_TIME_MAX).end()?;
     if !bootstrapped.status.success() {
         let log = crate::program::last_lines_of(&tree.join("debootstrap/debootstrap.log"));
         bail!("{}\n{log}", bootstrapped.failure());

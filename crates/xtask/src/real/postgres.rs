@@ -17,7 +17,7 @@ const SCALE: &str = "2";
 const CLIENTS: &str = "4";
 const LOAD_SECONDS: &str = "4";
 /// How long a program may run on after the server is gone.
-const END_TIME_MAX: Duration = Duration::from_secs(60);
+const END_TIME_MAX: Duration = Duration::from_secs(5 * 60);
 /// What the bank has to agree on: all its sums are that of its history.
 const SUMS: &str = "select (select sum(abalance) from pgbench_accounts) = (select coalesce(sum(delta), 0) from pgbench_history) \
      and (select sum(bbalance) from pgbench_branches) = (select coalesce(sum(delta), 0) from pgbench_history) \

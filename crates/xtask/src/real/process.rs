@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// How long a process may take to do what a signal tells it.
-const SIGNAL_TIME_MAX: Duration = Duration::from_secs(20);
+const SIGNAL_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// The processes that were started for a store: those whose environment names it.
 pub(super) fn of_store(store: &Path) -> Result<Vec<u32>> {
