@@ -64,6 +64,16 @@ pub(super) fn is_unchecked_by_kernel(operation: &Operation) -> bool {
     matches!(operation, Operation::Chown { uid: None, gid: None, .. })
 }
 
+/// Whether an operation sets inode flags, or else watches times. The kernel keeps the attributes that it knows of a file whose flags
+/// it has had set (`fuse_fileattr_set`), and with them the old time of change.
+pub(super) fn is_of_flags(operation: &Operation, flags: bool) -> bool {
+    match operation {
+        Operation::SetInodeFlags { .. } => flags,
+        Operation::TimesChanged { .. } => !flags,
+        _ => false,
+    }
+}
+
 /// Whether an operation gives a file capabilities, or else set-user-id or set-group-id. A file with both loses both at a write of
 /// root's, where a local file system would leave the bits: the kernel asks for it by a SETATTR that sets nothing, as it does for a
 /// chown(2) that changes no owner (`mount/src/privileges.rs`).

@@ -109,6 +109,8 @@ struct Setting {
     is_flushed: bool,
     /// Whether only contents change: no names, attributes or locks.
     is_of_data: bool,
+    /// Whether inode flags are set, or else times are watched ([`allowances::is_of_flags`]).
+    has_inode_flags: bool,
     /// Whether files may have capabilities, or else set-user-id and set-group-id ([`allowances::is_of_privileges`]).
     has_capabilities: bool,
 }
@@ -119,6 +121,7 @@ pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> 
         peer,
         is_flushed: is_one_in(chance, 2),
         is_of_data: is_one_in(chance, 4),
+        has_inode_flags: is_one_in(chance, 3),
         has_capabilities: is_one_in(chance, 3),
     };
     let mut steps = beginning(chance);
@@ -156,6 +159,7 @@ fn step(chance: &mut Chance, setting: &Setting) -> Step {
             || user != User::Root && allowances::is_unchecked_by_kernel(&operation)
             || !setting.is_flushed && allowances::depends_on_mappings(&operation)
             || setting.is_of_data && !operation.is_of_data()
+            || allowances::is_of_flags(&operation, !setting.has_inode_flags)
             || allowances::is_of_privileges(&operation, !setting.has_capabilities)
             || allowances::is_refused_by_kernel(&operation);
         if !is_unequal {
