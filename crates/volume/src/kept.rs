@@ -21,6 +21,7 @@ mod received;
 mod retention;
 mod rollback;
 mod root;
+mod schedule;
 mod snapshot_name;
 mod snapshots;
 mod versions;
@@ -28,6 +29,8 @@ mod versions;
 pub use key::KeptId;
 pub use retention::{BadRetention, Retention};
 pub use root::KeptRoot;
+pub(crate) use schedule::SCHEDULE_SETTING;
+pub use schedule::Schedule;
 pub use snapshots::{Snapshot, SnapshotError, Snapshots};
 pub use versions::{Deleted, Version};
 

@@ -91,7 +91,9 @@ pub use environment::{Environment, SystemEnvironment};
 pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
-pub use kept::{BadRetention, Deleted, KeptId, KeptRoot, Retention, Snapshot, SnapshotError, Snapshots, Version};
+pub use kept::{
+    BadRetention, Deleted, KeptId, KeptRoot, Retention, Schedule, Snapshot, SnapshotError, Snapshots, Version,
+};
 pub use moment::{BadMoment, parse_moment};
 pub use mount_options::VolumeMountOptions;
 pub use names::{Creator, NewInode, NewPermissions};

@@ -70,6 +70,9 @@ pub(crate) const SETTING_VALUE_BYTES_MAX: usize = 500;
 /// Names of snapshots, in bytes.
 pub const SNAPSHOT_NAME_BYTES_MAX: usize = 200;
 
+/// Snapshots of one rule of a schedule that are looked at.
+pub(crate) const SCHEDULED_SNAPSHOTS_MAX: usize = 20_000;
+
 /// Roots of history that a checkpoint holds against the retention.
 pub(crate) const RETENTION_BATCH_ROOTS: usize = 128;
 

@@ -3,7 +3,7 @@
 //! A setting is checked when it is set, by the code that it is for, so whoever reads it later finds something sound. A key that a
 //! newer program wrote is kept and means nothing here.
 
-use crate::kept::{RETENTION_SETTING, Retention};
+use crate::kept::{RETENTION_SETTING, Retention, SCHEDULE_SETTING, Schedule};
 use crate::limits::{SETTING_KEY_BYTES_MAX, SETTING_VALUE_BYTES_MAX, VOLUME_NAME_BYTES_MAX};
 use crate::mount_options::{self, MOUNT_OPTIONS_SETTING, VolumeMountOptions};
 use crate::quota::{self, NO_QUOTA, QUOTA_SETTING};
@@ -33,6 +33,12 @@ pub const SETTINGS: &[Setting] = &[
         about: "which history is kept: AGE:SPACING, from young to old (s, m, h, d, w, y; `all`, `forever`), or `none`",
         default: Retention::DEFAULT,
         check: check_retention,
+    },
+    Setting {
+        key: SCHEDULE_SETTING,
+        about: "which snapshots are made by themselves, and how many are kept: hourly:24,daily:30,weekly:8,monthly:12,yearly:5",
+        default: "",
+        check: check_schedule,
     },
     Setting {
         key: QUOTA_SETTING,
@@ -119,6 +125,10 @@ fn check_note(value: &str) -> Result<String, String> {
 
 fn check_retention(value: &str) -> Result<String, String> {
     value.parse::<Retention>().map(|retention| retention.to_string()).map_err(|error| error.why().to_owned())
+}
+
+fn check_schedule(value: &str) -> Result<String, String> {
+    value.parse::<Schedule>().map(|schedule| schedule.to_string())
 }
 
 const _: () = {

@@ -27,6 +27,7 @@ mod past;
 pub(crate) mod places;
 mod preflight;
 mod report;
+mod schedule;
 mod scrubber;
 mod server;
 mod serving;
@@ -42,6 +43,7 @@ use mirrors::Mirrors;
 use mounts::Mounts;
 use parking_lot::Mutex;
 use places::Places;
+use schedule::Scheduler;
 use scrubber::Scrubber;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -78,6 +80,7 @@ pub(crate) struct Node {
     /// Syncs with others that are under way.
     mirrors: Mirrors,
     scrubber: Arc<Scrubber>,
+    scheduler: Arc<Scheduler>,
     events: Sender<Event>,
     started: Instant,
 }
@@ -120,6 +123,7 @@ impl Drop for Node {
 fn end(node: Arc<Node>) {
     node.mirrors.cut_off();
     node.scrubber.end();
+    node.scheduler.end();
     stop::wait_for_requests(&node);
     drop(node);
     tracing::info!("ended");

@@ -6,6 +6,7 @@ use super::mirrors::Mirrors;
 use super::mountpoint::Mountpoint;
 use super::mounts::Mounts;
 use super::places::Places;
+use super::schedule::Scheduler;
 use super::scrubber::Scrubber;
 use super::{Node, Options, preflight, server, signals};
 use crate::control;
@@ -49,6 +50,7 @@ pub(super) fn start(
         operation: Mutex::new(()),
         mirrors: Mirrors::default(),
         scrubber: Arc::new(Scrubber::of(store)),
+        scheduler: Arc::default(),
         events: sender,
         started: Instant::now(),
     });
@@ -56,6 +58,7 @@ pub(super) fn start(
     node.mount_all(&mountpoint)?;
     server::start(&node, listener)?;
     Scrubber::start(&node)?;
+    Scheduler::start(&node)?;
     Ok((node, events))
 }
 

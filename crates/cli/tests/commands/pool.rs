@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const ORDINARY_USER: u32 = 65534;
 
 /// How long something may take that is about to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Pool {
     folder: TempDir,
