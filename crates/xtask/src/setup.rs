@@ -32,6 +32,10 @@ const PACKAGES: &[Package] = &[
     Package { name: "dbench", program: "dbench" },
     Package { name: "inotify-tools", program: "inotifywait" },
     Package { name: "debootstrap", program: "debootstrap" },
+    // A server that exports the mount again, its part for local file systems, and a client that is no kernel's.
+    Package { name: "nfs-ganesha", program: "ganesha.nfsd" },
+    Package { name: "nfs-ganesha-vfs", program: "ganesha.nfsd" },
+    Package { name: "libnfs-utils", program: "nfs-cat" },
     // Only some of its programs are in `PATH`.
     Package { name: "postgresql", program: "pg_ctlcluster" },
     // libFuzzer is C++.

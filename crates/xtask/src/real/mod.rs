@@ -25,6 +25,7 @@ mod kill;
 mod lists;
 mod manifest;
 pub(crate) mod mounts;
+mod nfs;
 mod notify;
 mod odd;
 pub(crate) mod pool;
@@ -108,6 +109,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "dbench", about: "a file server's load runs", play: dbench::play },
     Scenario { name: "append", about: "processes append to one file at once", play: append::play },
     Scenario { name: "notify", about: "changes are told as on the local disk", play: notify::play },
+    Scenario { name: "nfs", about: "NFS-Ganesha serves the mount again", play: nfs::play },
     Scenario { name: "debian", about: "a Debian tree is made, entered and added to", play: debian::play },
     Scenario { name: "kill", about: "what was synced before a SIGKILL is there and equal", play: kill::play },
     Scenario { name: "again", about: "down and up, and all is equal", play: again::play },
