@@ -135,7 +135,7 @@ fn a_damaged_root_is_read_from_its_copy() {
     let (disk, index, _) = filled();
     let store = open(&disk, &index).unwrap();
     let root = store.latest_root(1).unwrap().unwrap();
-    disk.flip(&segment(root.position.segment()), root.position.offset() as u64 + 70, 1);
+    disk.flip(&segment(root.position.segment()), root.position.offset() as u64 + 66, 1);
     assert_eq!(store.latest_root(1).unwrap().unwrap(), root);
     for index in [index, MemoryIndex::default()] {
         assert_eq!(open(&disk, &index).unwrap().latest_root(1).unwrap().unwrap(), root);
