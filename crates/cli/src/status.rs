@@ -37,6 +37,9 @@ pub(crate) struct MountStatus {
     pub(crate) transport: String,
     /// Why sync(2) and syncfs(2) do not make what is written to it durable; none if they do.
     pub(crate) unsynced: Option<String>,
+    /// How many requests of each kind the kernel has sent since it was mounted.
+    #[serde(default)]
+    pub(crate) requests: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

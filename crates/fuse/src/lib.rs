@@ -85,6 +85,7 @@
 mod attr;
 mod capabilities;
 mod config;
+mod counts;
 mod device;
 mod directory;
 mod dispatch;

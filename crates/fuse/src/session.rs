@@ -125,6 +125,11 @@ impl Session {
         self.notifier.clone()
     }
 
+    /// How many requests of each kind the kernel has sent, by name (as in `enum fuse_opcode`); only of those that came.
+    pub fn requests(&self) -> Vec<(&'static str, u64)> {
+        self.workers.requests()
+    }
+
     /// What the kernel granted, and how requests come.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities

@@ -54,6 +54,11 @@ impl Workers {
         Dispatcher::new(self.connection.clone(), choice.features)
     }
 
+    /// How many requests of each kind came, by name.
+    pub(crate) fn requests(&self) -> Vec<(&'static str, u64)> {
+        self.connection.requests()
+    }
+
     /// Starts a thread that answers what one descriptor brings.
     pub(crate) fn spawn_device(self: &Arc<Self>, index: usize, device: Arc<Device>, choice: &Choice) -> Result<()> {
         let mut dispatcher = self.dispatcher(choice);

@@ -88,6 +88,11 @@ impl VolumeMount {
         if self.session.capabilities().transport.is_uring() { "io_uring" } else { "/dev/fuse" }
     }
 
+    /// How many requests of each kind the kernel has sent, by name.
+    pub fn requests(&self) -> Vec<(&'static str, u64)> {
+        self.session.requests()
+    }
+
     /// Unmounts. Fails if something on the mount is in use.
     pub fn unmount(&self) -> fuse::Result<()> {
         self.session.unmount()

@@ -4,6 +4,7 @@
 //! runs the same by hand and in CI. What is checked lives in the crates; only the test on real input ([`real`]) and the look
 //! of the sources ([`tidy`]) are held here, since they belong to no crate.
 
+mod bench;
 mod check;
 mod corrupt;
 mod crash;
@@ -46,6 +47,11 @@ enum Chore {
     Fsx(fsx::Options),
     /// Compare a mount with a local file system, call by call.
     Posix(posix::Options),
+    /// Measure how fast a mount is, beside other file systems.
+    Bench(bench::Options),
+    /// A process of the benchmark.
+    #[command(hide = true)]
+    BenchWorker(bench::worker::Options),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Chore::Real(options) => real::run(&options),
         Chore::Fsx(options) => fsx::run(&options),
         Chore::Posix(options) => posix::run(&options),
+        Chore::Bench(options) => bench::run(&options),
+        Chore::BenchWorker(options) => bench::worker::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -101,7 +101,7 @@ impl Program {
         let mut output = tempfile::tempfile()?;
         let mut errors = tempfile::tempfile()?;
         let run_time_max = self.run_time_max;
-        let mut running = self.start(output.try_clone()?, errors.try_clone()?)?;
+        let mut running = self.start_with(output.try_clone()?, errors.try_clone()?)?;
         let status = running.wait(run_time_max);
         let (output, errors) = (text(&mut output)?, text(&mut errors)?);
         let status = status.with_context(|| last_lines(&format!("{output}{errors}")))?;
@@ -111,12 +111,21 @@ impl Program {
     /// Starts the program, its output going to one file.
     pub(crate) fn start_into(self, log: &Path) -> Result<Running> {
         let log = File::create(log)?;
-        self.start(log.try_clone()?, log)
+        self.start_with(log.try_clone()?, log)
     }
 
-    fn start(mut self, output: File, errors: File) -> Result<Running> {
-        let line = self.line();
+    /// Starts the program; what it prints is shown.
+    pub(crate) fn start(mut self) -> Result<Running> {
+        self.spawn()
+    }
+
+    fn start_with(mut self, output: File, errors: File) -> Result<Running> {
         self.command.stdout(output).stderr(errors);
+        self.spawn()
+    }
+
+    fn spawn(&mut self) -> Result<Running> {
+        let line = self.line();
         let child = self.command.spawn().with_context(|| format!("`{line}` cannot be started"))?;
         Ok(Running { line, child })
     }

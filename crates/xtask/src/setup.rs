@@ -53,6 +53,17 @@ const PACKAGES: &[Package] = &[
     Package { name: "openssh-server", program: "sshd" },
 ];
 
+/// What the benchmark needs beside that.
+const BENCH_PACKAGES: &[Package] = &[
+    Package { name: "fio", program: "fio" },
+    Package { name: "btrfs-progs", program: "mkfs.btrfs" },
+    Package { name: "bindfs", program: "bindfs" },
+    Package { name: "postgresql", program: "pg_ctlcluster" },
+];
+
+/// What the benchmark compares with where Debian has it.
+const BENCH_PACKAGES_OPTIONAL: &[Package] = &[Package { name: "zfs-fuse", program: "zfs-fuse" }];
+
 /// A subcommand of Cargo, pinned.
 pub(crate) struct CargoTool {
     name: &'static str,
@@ -70,7 +81,7 @@ const FSX_VERSION: &str = "0.3.2";
 
 /// Installs everything that the tests need.
 pub(crate) fn run() -> Result<()> {
-    packages()?;
+    packages(PACKAGES)?;
     fuse_device()?;
     fsx()?;
     cargo_tool(&CARGO_FUZZ)
@@ -86,6 +97,15 @@ pub(crate) fn fsx() -> Result<PathBuf> {
         workspace::cargo(["install", "--quiet", "--locked", &pinned, "--root"]).argument(root).run()?;
     }
     Ok(program)
+}
+
+/// Installs what the benchmark needs beside what [`run`] installs.
+pub(crate) fn bench_packages() -> Result<()> {
+    packages(PACKAGES)?;
+    fuse_device()?;
+    packages(BENCH_PACKAGES)?;
+    packages(BENCH_PACKAGES_OPTIONAL).unwrap_or_else(|error| println!("going on without: {error:#}"));
+    Ok(())
 }
 
 /// Installs a subcommand of Cargo if there is none.
@@ -118,8 +138,8 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-fn packages() -> Result<()> {
-    let missing = || PACKAGES.iter().filter(|package| !is_installed(package.program)).map(|package| package.name);
+fn packages(packages: &[Package]) -> Result<()> {
+    let missing = || packages.iter().filter(|package| !is_installed(package.program)).map(|package| package.name);
     let names: Vec<&str> = missing().collect();
     if names.is_empty() {
         return Ok(());

@@ -93,6 +93,7 @@ impl Node {
             mountpoint: serving.mountpoint().to_owned(),
             transport: serving.transport(),
             unsynced: serving.unsynced(),
+            requests: serving.requests(),
         })
     }
 

@@ -4,6 +4,7 @@ use super::events::Event;
 use anyhow::{Context, Result};
 use mount::{MountOptions, VolumeMount};
 use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -85,6 +86,11 @@ impl Serving {
     /// Why sync(2) does not reach it, if it does not.
     pub(super) fn unsynced(&self) -> Option<String> {
         self.mount.unsynced().map(str::to_owned)
+    }
+
+    /// How many requests of each kind the kernel has sent, by name.
+    pub(super) fn requests(&self) -> BTreeMap<String, u64> {
+        self.mount.requests().into_iter().map(|(name, count)| (name.to_ascii_lowercase(), count)).collect()
     }
 
     /// How requests come.

@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release -p fuse --example memory -- [--transport auto|uring|device] [--threads N] [--depth N]
-//!     [--allow-other] [--block-device DEVICE] MOUNTPOINT
+//!     [--allow-other] [--sole-writer] [--block-device DEVICE] MOUNTPOINT
 //! ```
 //!
 //! It does what a local file system does, keeps nothing, and does little itself: so it shows how to write one, and how much

@@ -1,12 +1,12 @@
 //! The command line.
 
-use fuse::{MountOptions, SessionConfig, Transport};
+use fuse::{Features, MountOptions, SessionConfig, Transport};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 pub(crate) const USAGE: &str = "usage: memory [--transport auto|uring|device] [--threads N] [--depth N] [--allow-other] \
-                         [--block-device DEVICE] MOUNTPOINT";
+                         [--sole-writer] [--block-device DEVICE] MOUNTPOINT";
 
 /// What to mount, and how.
 pub(crate) struct Options {
@@ -29,6 +29,7 @@ impl Options {
                 Some("--threads") => options.session.device_threads = number(&value(&mut arguments)?)?,
                 Some("--depth") => options.session.uring_depth = number(&value(&mut arguments)?)?,
                 Some("--allow-other") => options.mount.allow_other = true,
+                Some("--sole-writer") => options.session = sole_writer(options.session),
                 Some("--block-device") => options.mount.block_device = arguments.next().map(Into::into),
                 Some(unknown) if unknown.starts_with('-') => return Err(format!("unknown option {unknown}")),
                 _ => options.mountpoint = argument.into(),
@@ -39,6 +40,11 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// Nobody else changes the files: the kernel's pages of them stay right when times change.
+fn sole_writer(config: SessionConfig) -> SessionConfig {
+    config.without(Features::AUTO_INVAL_DATA).with(Features::EXPLICIT_INVAL_DATA)
 }
 
 fn value(arguments: &mut impl Iterator<Item = OsString>) -> Result<String, String> {

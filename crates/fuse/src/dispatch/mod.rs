@@ -19,9 +19,11 @@ mod message;
 mod names;
 mod xattrs;
 
+use crate::counts::{self, Counts};
 use crate::interrupt::Interrupts;
 use crate::{Caller, Errno, Features, Filesystem, Request, wire};
 use message::Message;
+use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,11 +34,18 @@ pub(crate) struct Connection {
     filesystem: Arc<dyn Filesystem>,
     interrupts: Arc<Interrupts>,
     destroyed: AtomicBool,
+    /// Of each dispatcher.
+    counts: Mutex<Vec<Arc<Counts>>>,
 }
 
 impl Connection {
     pub(crate) fn new(filesystem: Arc<dyn Filesystem>) -> Self {
-        Self { filesystem, interrupts: Arc::default(), destroyed: AtomicBool::new(false) }
+        Self { filesystem, interrupts: Arc::default(), destroyed: AtomicBool::new(false), counts: Mutex::default() }
+    }
+
+    /// How many requests of each kind came, by name.
+    pub(crate) fn requests(&self) -> Vec<(&'static str, u64)> {
+        counts::sums(self.counts.lock().iter().map(Arc::as_ref))
     }
 
     /// Tells the file system that it is over, once.
@@ -66,12 +75,15 @@ pub(crate) struct Dispatcher {
     connection: Arc<Connection>,
     request: Request,
     features: Features,
+    counts: Arc<Counts>,
 }
 
 impl Dispatcher {
     pub(crate) fn new(connection: Arc<Connection>, features: Features) -> Self {
         let request = Request::connected(Caller::default(), connection.interrupts.clone());
-        Self { connection, request, features }
+        let counts: Arc<Counts> = Arc::default();
+        connection.counts.lock().push(counts.clone());
+        Self { connection, request, features, counts }
     }
 
     /// No answer reaches anyone any more: makes every handler that waits, on any thread, give up.
@@ -118,6 +130,7 @@ impl Dispatcher {
             tracing::debug!(opcode = header.opcode, "unknown request");
             return Answer::Error(Errno::ENOSYS);
         };
+        self.counts.add(opcode);
         let Some(arguments) = arguments.get(..self.argument_size(header.opcode)) else {
             return failure(header.opcode, message::malformed("arguments"));
         };

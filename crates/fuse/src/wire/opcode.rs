@@ -25,7 +25,13 @@ macro_rules! opcodes {
                 }
             }
 
-            #[cfg(test)]
+            /// What the kernel calls it, but for the case.
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
             pub(crate) const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };

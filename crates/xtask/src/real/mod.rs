@@ -31,7 +31,7 @@ mod odd;
 pub(crate) mod pool;
 mod postgres;
 mod prefix;
-mod process;
+pub(crate) mod process;
 mod reach;
 mod rsync;
 mod sqlite;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MOUNT_POINT_FIELD: usize = 4;
 
 /// Every mount point in a directory, or at it; the latest mount first.
-pub(super) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
     let table = std::fs::read("/proc/self/mountinfo")?;
     let lines = table.split(|byte| *byte == b'\n');
     let mut points: Vec<PathBuf> = lines.filter_map(mount_point).filter(|point| point.starts_with(directory)).collect();

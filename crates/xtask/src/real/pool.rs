@@ -79,18 +79,18 @@ impl Pool {
         }
     }
 
-    pub(super) fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> Result<()> {
         self.command(["sync"]).output()?;
         Ok(())
     }
 
-    pub(super) fn status(&self) -> Result<Value> {
+    pub(crate) fn status(&self) -> Result<Value> {
         let json = self.command(["status", "--json"]).output()?;
         serde_json::from_str(&json).with_context(|| format!("`pantala status --json` is not JSON: {json}"))
     }
 
     /// The daemon's process.
-    pub(super) fn daemon(&self) -> Result<u32> {
+    pub(crate) fn daemon(&self) -> Result<u32> {
         let status = self.status()?;
         let process = status["node"]["pid"].as_u64().and_then(|process| u32::try_from(process).ok());
         process.with_context(|| format!("`pantala status --json` has no .node.pid: {status}"))

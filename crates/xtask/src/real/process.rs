@@ -23,7 +23,7 @@ pub(super) fn of_store(store: &Path) -> Result<Vec<u32>> {
 }
 
 /// Ends what serves a store, as a crash would.
-pub(super) fn kill_all_of_store(store: &Path) -> Result<()> {
+pub(crate) fn kill_all_of_store(store: &Path) -> Result<()> {
     for process in of_store(store)? {
         kill(process)?;
     }
@@ -31,7 +31,7 @@ pub(super) fn kill_all_of_store(store: &Path) -> Result<()> {
 }
 
 /// Sends SIGKILL and waits until the process is gone.
-pub(super) fn kill(process: u32) -> Result<()> {
+pub(crate) fn kill(process: u32) -> Result<()> {
     signal(process, Signal::KILL)?;
     wait_until(&format!("process {process} is gone"), || matches!(state(process), None | Some('Z')))
 }
@@ -53,7 +53,7 @@ pub(super) fn open_files(process: u32) -> Result<Vec<PathBuf>> {
 }
 
 /// A line of `/proc/PID/status`, such as `VmRSS`.
-pub(super) fn status_field(process: u32, field: &str) -> Result<String> {
+pub(crate) fn status_field(process: u32, field: &str) -> Result<String> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.map(|value| value.trim().to_owned()).with_context(|| format!("process {process} has no {field}"))
