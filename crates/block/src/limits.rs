@@ -112,6 +112,9 @@ pub(crate) const LIVE_PERCENT_MAX: u64 = 50;
 /// The same when space is short: three bytes are written for each that is freed.
 pub(crate) const LIVE_PERCENT_MAX_WHEN_SHORT: u64 = 75;
 
+/// The same when there is no space left: nine bytes are written for each that is freed.
+pub(crate) const LIVE_PERCENT_MAX_WHEN_OUT: u64 = 90;
+
 /// Block cache of the index.
 pub(crate) const INDEX_CACHE_BYTES: u64 = 16 << 20;
 

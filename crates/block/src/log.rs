@@ -22,7 +22,7 @@ use parking_lot::{Condvar, Mutex};
 use state::State;
 pub(crate) use state::{Head, Mark};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The log's append side.
 pub(crate) struct Log {
@@ -32,6 +32,8 @@ pub(crate) struct Log {
     changed: Condvar,
     writes: AtomicU64,
     syncs: AtomicU64,
+    /// Whether the log takes no frames, for those who only want to know that.
+    is_failed: AtomicBool,
 }
 
 /// A place in the log that a frame may be written to.
@@ -51,8 +53,8 @@ impl Log {
         next_number: u32,
     ) -> Self {
         let state = Mutex::new(State::new(head, durable, next_number));
-        let (changed, writes, syncs) = Default::default();
-        Self { segments, segment_bytes, state, changed, writes, syncs }
+        let (changed, writes, syncs, is_failed) = Default::default();
+        Self { segments, segment_bytes, state, changed, writes, syncs, is_failed }
     }
 
     /// Writes a frame and returns where. `written` is called when the frame can be read but no sync
@@ -104,11 +106,17 @@ impl Log {
         self.syncs.load(Ordering::Relaxed)
     }
 
+    /// Fails if the log takes no frames.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_failed.load(Ordering::Acquire) { self.state.lock().check() } else { Ok(()) }
+    }
+
     /// Whether the log takes frames.
     pub(crate) fn health(&self) -> Health {
-        match &self.state.lock().failure {
+        let state = self.state.lock();
+        match &state.failure {
             None => Health::Ok,
-            Some(reason) => Health::ReadOnly { reason: reason.clone() },
+            Some(reason) => Health::ReadOnly { reason: reason.clone(), lost: state.lost.clone() },
         }
     }
 
@@ -163,7 +171,10 @@ impl Log {
     /// Takes no more frames, because of an error, which it hands back.
     fn fail(&self, error: Error) -> Error {
         tracing::error!(%error, "the store takes no writes from now on");
-        self.state.lock().failure.get_or_insert_with(|| error.to_string());
+        let mut state = self.state.lock();
+        state.failure.get_or_insert_with(|| error.to_string());
+        self.is_failed.store(true, Ordering::Release);
+        drop(state);
         self.changed.notify_all();
         error
     }

@@ -52,7 +52,9 @@ impl Store {
 
     /// Makes the reserve, or what is missing of it, where there is space. What cannot be made now may be later.
     pub fn fill_reserve(&self) {
-        if let Err(error) = self.segments.make_spares(self.log.segment_bytes()) {
+        if self.check_writable().is_ok()
+            && let Err(error) = self.segments.make_spares(self.log.segment_bytes())
+        {
             tracing::warn!(%error, "the space that is held back is not all there");
         }
     }

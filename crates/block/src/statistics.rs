@@ -45,5 +45,7 @@ pub enum Health {
     ReadOnly {
         /// The first failure.
         reason: String,
+        /// What was accepted and cannot be read back, so that the store cannot come back.
+        lost: Option<String>,
     },
 }

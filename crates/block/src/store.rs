@@ -195,8 +195,7 @@ impl Store {
         if let Some(what) = &self.damage {
             return Err(Error::Corrupt { what: what.clone() });
         }
-        let durable = self.log.durable().position;
-        self.log.come_back(|rewritten| {
+        self.log.come_back(|durable, rewritten| {
             self.roots.forget_from(durable);
             for Rewritten { header, from, to } in rewritten {
                 match header.subject {
@@ -208,6 +207,14 @@ impl Store {
         })?;
         tracing::info!("the store takes writes again");
         Ok(())
+    }
+
+    /// [`Error::ReadOnly`] if the store takes no writes.
+    pub fn check_writable(&self) -> Result<()> {
+        match &self.damage {
+            None => self.log.check(),
+            Some(reason) => Err(Error::ReadOnly { reason: reason.clone() }),
+        }
     }
 
     /// Whether the store takes writes.

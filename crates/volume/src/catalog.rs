@@ -160,9 +160,11 @@ impl Catalog {
     }
 
     fn apply(&mut self, edits: Vec<Edit>, now: Timestamp) -> Result<()> {
-        let tree = self.tree.apply(edits)?;
-        self.write_root(&tree, now)?;
-        self.tree = tree;
+        self.tree = self.store.with_reserve(|| {
+            let tree = self.tree.apply(edits)?;
+            self.write_root(&tree, now)?;
+            Result::Ok(tree)
+        })?;
         self.keep_twice()
     }
 

@@ -162,7 +162,7 @@ impl Volume {
         frozen: Frozen,
         keep: impl FnOnce(&Kept, &Root) -> Result<Kept>,
     ) -> Result<()> {
-        match self.write_root(&frozen, keep) {
+        match self.shared.store.with_reserve(|| self.write_root(&frozen, keep)) {
             Ok(()) => Ok(()),
             Err(error) => {
                 checkpointing.unfinished = Some(frozen);

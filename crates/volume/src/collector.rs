@@ -3,13 +3,17 @@
 //! It sleeps until enough was written or freed since the last collection, or until somebody orders one. It works in short steps
 //! and rests between them, unless space is short or somebody waits.
 
-use crate::limits::{FREE_PARTS_SHORT, GARBAGE_BYTES_MIN, GARBAGE_LIVE_PARTS, GARBAGE_REST, GARBAGE_RETRY_INTERVAL};
+use crate::limits::{
+    FREE_PARTS_SHORT, GARBAGE_BYTES_MIN, GARBAGE_LIVE_PARTS, GARBAGE_REST, GARBAGE_RETRY_INTERVAL,
+    HISTORY_HALVINGS_MAX, ROOM_GARBAGE_BYTES_MIN, ROOM_WAIT_MAX,
+};
 use crate::live::Living;
 use crate::shared::Shared;
-use crate::{Result, Timestamp, Volume};
+use crate::{Result, Timestamp, room};
 use block::{CollectionProgress, Store, Thrift};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,10 +33,9 @@ struct State {
     ordered: u64,
     finished: u64,
     last: Option<FinishedCollection>,
-    /// Content of volumes that were deleted, in bytes.
-    freed_bytes: u64,
-    /// What was written and freed when the last collection began, in bytes.
-    written_and_freed: u64,
+    has_thread: bool,
+    /// What was written and freed by others when the last collection began, in bytes.
+    churn: u64,
     failed_at: Option<Instant>,
 }
 
@@ -64,6 +67,7 @@ pub struct GarbageStatus {
 
 /// Starts the thread.
 pub(crate) fn start(shared: Arc<Shared>, living: Living) -> std::io::Result<JoinHandle<()>> {
+    shared.collector.state.lock().has_thread = true;
     std::thread::Builder::new().name("garbage".into()).spawn(move || {
         while shared.collector.wait() {
             shared.collector.run(&shared, &living);
@@ -89,24 +93,16 @@ impl Collector {
         state.finished >= finished
     }
 
-    /// A volume went, with so many bytes of content.
-    pub(crate) fn freed(&self, bytes: u64) {
-        self.state.lock().freed_bytes += bytes;
-    }
-
     /// Begins a collection if enough was written or freed since the last.
-    pub(crate) fn consider(&self, shared: &Shared, volumes: &[Arc<Volume>]) {
-        let freed: u64 = volumes.iter().map(|volume| volume.counts.freed_bytes()).sum();
-        let statistics = shared.store.statistics();
+    pub(crate) fn consider(&self, shared: &Shared) {
         let enough = match is_short(&shared.store) {
             true => GARBAGE_BYTES_MIN / 4,
-            false => GARBAGE_BYTES_MIN.max(statistics.stored_bytes / GARBAGE_LIVE_PARTS),
+            false => GARBAGE_BYTES_MIN.max(shared.store.statistics().stored_bytes / GARBAGE_LIVE_PARTS),
         };
+        let churn = churn(shared);
         let mut state = self.state.lock();
-        let written_and_freed = statistics.log_bytes + freed + state.freed_bytes;
         let has_rested = state.failed_at.is_none_or(|failed| failed.elapsed() >= GARBAGE_RETRY_INTERVAL);
-        if has_rested && written_and_freed.saturating_sub(state.written_and_freed) >= enough {
-            state.written_and_freed = written_and_freed;
+        if has_rested && churn.saturating_sub(state.churn) >= enough {
             state.is_due = true;
             self.changed.notify_all();
         }
@@ -142,6 +138,7 @@ impl Collector {
         }
         let mut state = self.state.lock();
         state.is_due = false;
+        state.churn += shared.store.collection_progress().copied_bytes;
         state.finished += 1;
         state.failed_at = error.is_some().then(Instant::now);
         state.last = Some(FinishedCollection {
@@ -153,18 +150,47 @@ impl Collector {
         self.changed.notify_all();
     }
 
+    /// Collects; where there is still no room, old history goes, and at last more is written for what is freed.
     fn collect(&self, shared: &Shared, living: &Living) -> Result<()> {
-        for volume in living.open_volumes() {
-            volume.checkpoint()?;
+        let mut thrift = if is_short(&shared.store) { Thrift::SpaceIsShort } else { Thrift::Usual };
+        for _ in 0..HISTORY_HALVINGS_MAX {
+            self.collect_once(shared, living, thrift)?;
+            shared.store.fill_reserve();
+            if !room::is_tight(shared) || thrift == Thrift::SpaceIsOut {
+                break;
+            }
+            thrift = if halve_histories(living)? { Thrift::SpaceIsShort } else { Thrift::SpaceIsOut };
         }
-        let thrift = if is_short(&shared.store) { Thrift::SpaceIsShort } else { Thrift::Usual };
+        Ok(())
+    }
+
+    fn collect_once(&self, shared: &Shared, living: &Living, thrift: Thrift) -> Result<()> {
+        for volume in living.open_volumes() {
+            // A full disk may have no space for a checkpoint until something was collected.
+            if let Err(error) = volume.checkpoint() {
+                tracing::warn!(%error, "a collection begins without a checkpoint");
+            }
+        }
+        self.state.lock().churn = churn(shared);
         let Some(mut collection) = shared.store.begin_collection(living, thrift)? else { return Ok(()) };
         loop {
             let began = Instant::now();
-            if !collection.step()? || !self.rest(began.elapsed() * GARBAGE_REST, thrift) {
+            let goes_on = shared.store.with_reserve(|| collection.step())?;
+            if !goes_on || !self.rest(began.elapsed() * GARBAGE_REST, thrift) {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits for a collection; false if hardly anything was written or freed since the last one, so that there is no use in it.
+    pub(crate) fn make_space(&self, shared: &Shared) -> bool {
+        let churn = churn(shared);
+        let is_worth_it = {
+            let state = self.state.lock();
+            let since = churn.saturating_sub(state.churn);
+            state.has_thread && (state.is_running() || since >= ROOM_GARBAGE_BYTES_MIN)
+        };
+        is_worth_it && self.wait_for(self.order(), ROOM_WAIT_MAX)
     }
 
     /// Rests between two steps; false when the thread is to end.
@@ -185,6 +211,20 @@ impl State {
     fn is_running(&self) -> bool {
         self.is_due || self.ordered > self.finished
     }
+}
+
+/// Makes room of old history; false if no volume has any.
+fn halve_histories(living: &Living) -> Result<bool> {
+    let mut has_any = false;
+    for volume in living.open_volumes().iter().filter(|volume| !volume.is_replica()) {
+        has_any |= volume.halve_history()?;
+    }
+    Ok(has_any)
+}
+
+/// Bytes that were written to the log, and bytes of content that went.
+fn churn(shared: &Shared) -> u64 {
+    shared.store.statistics().log_bytes + shared.freed_bytes.load(Ordering::Relaxed)
 }
 
 /// Whether little of the disk is free. Where that cannot be told, it is taken for no.

@@ -44,8 +44,12 @@ impl Journal {
 impl Volume {
     /// Returns when every operation that ended before the call is durable.
     pub fn sync(&self) -> Result<()> {
-        self.commit()?;
-        Ok(self.shared.store.sync()?)
+        let synced = self.commit().and_then(|()| Ok(self.shared.store.sync()?));
+        if synced.is_err() {
+            // The maintenance thread tries whether the disk works again.
+            self.shared.wake.wake();
+        }
+        synced
     }
 
     /// Brings every operation that ended before the call into the log, without waiting for the disk.
@@ -82,6 +86,10 @@ impl Volume {
     /// the first part of the group that replaces it makes recovery drop those that were written. A last part that was written
     /// and reported as failed would count twice, so a store refuses all appends after one failed.
     pub(crate) fn append_group(&self, journal: &mut Journal, counters: Counters) -> Result<()> {
+        self.shared.store.with_reserve(|| self.append_group_of(journal, counters))
+    }
+
+    fn append_group_of(&self, journal: &mut Journal, counters: Counters) -> Result<()> {
         let store = &self.shared.store;
         let mut bytes = 0;
         journal::encode(

@@ -60,6 +60,11 @@ impl From<block::Error> for Error {
 }
 
 impl Error {
+    /// Whether the disk has no space.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Tree(tree::Error::Block(block::Error::Full)))
+    }
+
     /// Whether a block is not there.
     pub(crate) fn is_missing_block(&self) -> bool {
         matches!(self, Self::Tree(tree::Error::Block(block::Error::Missing { .. })))

@@ -68,6 +68,7 @@ mod record;
 mod recovery;
 mod rename;
 mod replica;
+mod room;
 mod root;
 mod scrub;
 mod settings;

@@ -49,6 +49,30 @@ pub(crate) const GARBAGE_REST: u32 = 3;
 /// After a collection failed, the next one waits at least so long, unless somebody orders one.
 pub(crate) const GARBAGE_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
+/// What a waiting change takes in journal and tree, as a multiple of what it takes in memory, about: it may make a leaf new.
+pub(crate) const WAITING_CHANGES_COST: u64 = 8;
+
+/// Bytes that are left free beyond what is promised: as much as one operation may add.
+pub(crate) const ROOM_MARGIN_BYTES: u64 = 1 << 20;
+
+/// Bytes admitted before the disk is asked again: no more than this,
+pub(crate) const ROOM_ADMITTED_BYTES_MAX: u64 = 64 << 20;
+
+/// and one part in so many of what is free.
+pub(crate) const ROOM_ADMITTED_PARTS: u64 = 4;
+
+/// How long an operation waits for garbage to be collected when there is no room.
+pub(crate) const ROOM_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How often it waits before it is refused.
+pub(crate) const ROOM_TRIES_MAX: usize = 3;
+
+/// What must have been written and freed since the last collection for an operation to wait for the next one, in bytes.
+pub(crate) const ROOM_GARBAGE_BYTES_MIN: u64 = 1 << 20;
+
+/// How often a collection is repeated with less history while there is no room.
+pub(crate) const HISTORY_HALVINGS_MAX: usize = 8;
+
 /// Inode numbers lie below this, so that 16 bits are left to tell the inodes of browsed snapshots from live ones.
 pub const INODE_NUMBER_MAX: u64 = 1 << 48;
 

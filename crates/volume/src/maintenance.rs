@@ -6,6 +6,7 @@
 use crate::limits::{CHECKPOINT_INTERVAL, DIRTY_BYTES_COMMIT, JOURNAL_BYTES_CHECKPOINT, OVERLAY_BYTES_CHECKPOINT};
 use crate::shared::{Shared, Volumes};
 use crate::{Result, Volume};
+use block::Health;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -34,18 +35,24 @@ pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Resu
 enum Afterwards {
     /// No volume has changes, and no operation is under way.
     Quiet,
-    /// There will be more to do.
+    /// There will be more to do, or the store takes no writes yet.
     Busy,
 }
 
 fn maintain_all(shared: &Shared, volumes: &Volumes) -> Afterwards {
     let open: Vec<_> = volumes.read().values().cloned().collect();
+    if let Health::ReadOnly { .. } = shared.store.health()
+        && let Err(error) = shared.store.come_back()
+    {
+        tracing::warn!(%error, "the store still takes no writes");
+        return Afterwards::Busy;
+    }
     for volume in &open {
         if let Err(error) = maintain(shared, volume) {
             tracing::error!(volume = %volume.id(), %error, "a checkpoint failed; it will be tried again");
         }
     }
-    shared.collector.consider(shared, &open);
+    shared.collector.consider(shared);
     if open.iter().all(|volume| volume.is_quiet()) { Afterwards::Quiet } else { Afterwards::Busy }
 }
 

@@ -33,7 +33,7 @@ impl From<u32> for NewPermissions {
 }
 
 /// What [`Volume::make`] makes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum NewInode<'a> {
     /// An empty regular file.
     File,
@@ -126,6 +126,18 @@ impl Volume {
         {
             return Err(Error::NameTooLong);
         }
+        let permissions = permissions.into();
+        self.with_room(|| self.make_in(directory, name, new, permissions, creator))
+    }
+
+    fn make_in(
+        &self,
+        directory: Inode,
+        name: &[u8],
+        new: NewInode<'_>,
+        permissions: NewPermissions,
+        creator: Creator,
+    ) -> Result<(Inode, Attributes)> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(directory);
         let mut parent = self.living_directory(directory)?;
@@ -133,7 +145,8 @@ impl Volume {
             return Err(Error::Exists);
         }
         parent.check_may_gain_names()?;
-        let (inode, attributes) = self.new_inode(directory, &parent, new, permissions.into(), creator)?;
+        self.check_room(QUOTA_INODE_BYTES)?;
+        let (inode, attributes) = self.new_inode(directory, &parent, new, permissions, creator)?;
         if attributes.is_directory() {
             parent.links += 1;
         }
@@ -172,12 +185,22 @@ impl Volume {
         permissions: impl Into<NewPermissions>,
         creator: Creator,
     ) -> Result<(Inode, Attributes)> {
+        let permissions = permissions.into();
+        self.with_room(|| self.make_unnamed_in(directory, permissions, creator))
+    }
+
+    fn make_unnamed_in(
+        &self,
+        directory: Inode,
+        permissions: NewPermissions,
+        creator: Creator,
+    ) -> Result<(Inode, Attributes)> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(directory);
         let parent = self.living_directory(directory)?;
         parent.check_may_gain_names()?;
-        let (inode, mut attributes) =
-            self.new_inode(directory, &parent, NewInode::File, permissions.into(), creator)?;
+        self.check_room(QUOTA_INODE_BYTES)?;
+        let (inode, mut attributes) = self.new_inode(directory, &parent, NewInode::File, permissions, creator)?;
         attributes.links = 0;
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         self.set_orphan(inode, Some(Dentry { inode: inode.0, kind: attributes.kind }));

@@ -14,6 +14,7 @@ use crate::limits::NODE_CACHE_BYTES;
 use crate::live::Living;
 use crate::maintenance;
 use crate::recovery::Recovered;
+use crate::room::Room;
 use crate::root::Root;
 use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
@@ -23,6 +24,7 @@ use block::{Blocks, Collection, Health, Hold, Name, Position, RecordKind, Store,
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tree::{Nodes, Tree};
@@ -142,6 +144,8 @@ impl Pool {
             wake: wake.clone(),
             collector: Collector::default(),
             on_rest: options.on_rest,
+            room: Room::default(),
+            freed_bytes: Arc::default(),
             store: store.clone(),
         });
         let found = Catalog::open(store.clone(), nodes.clone())?;
@@ -166,6 +170,7 @@ impl Pool {
         };
         if options.background {
             pool.shared.nodes.on_use(move || wake.wake());
+            pool.shared.store.fill_reserve();
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
             pool.collecting = Some(collector::start(pool.shared.clone(), pool.living())?);
         }
@@ -317,7 +322,8 @@ impl Pool {
         catalog.remove(info.id, self.shared.environment.now())?;
         let volume = self.volumes.write().remove(&info.id);
         drop(catalog);
-        self.shared.collector.freed(volume.map_or(0, |volume| volume.counts.get().allocated_bytes));
+        let bytes = volume.map_or(0, |volume| volume.counts.get().allocated_bytes);
+        self.shared.freed_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.shared.wake.wake();
         Ok(())
     }

@@ -7,11 +7,13 @@ use crate::data_cache::DataCache;
 use crate::dirty_block::Budget;
 use crate::environment::Environment;
 use crate::flush::Flusher;
+use crate::room::Room;
 use crate::wake::Wake;
 use block::{Blocks, Store};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tree::Nodes;
 
 /// The open volumes of a pool.
@@ -27,6 +29,9 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Wake>,
     pub(crate) collector: Collector,
     pub(crate) on_rest: Box<dyn Fn() + Send + Sync>,
+    pub(crate) room: Room,
+    /// Bytes of content that went, over all volumes, since the pool was opened.
+    pub(crate) freed_bytes: Arc<AtomicU64>,
 }
 
 impl Shared {

@@ -6,7 +6,7 @@ use block::{Name, Space};
 /// What statfs(2) shows of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VolumeSpace {
-    /// The disk under the pool.
+    /// The disk under the pool; free is what the volumes can still grow by, without what is held back.
     pub disk: Space,
     /// How much the volume may hold, in bytes.
     pub quota_bytes: Option<u64>,
@@ -52,7 +52,9 @@ impl Volume {
         let inodes = self.counts.get().inodes;
         let inodes_free = crate::limits::INODE_NUMBER_MAX.saturating_sub(self.counts.get().next_inode);
         let (quota_bytes, used_bytes) = (self.quota_bytes(), self.used_bytes());
-        Ok(VolumeSpace { disk: self.shared.store.space()?, quota_bytes, used_bytes, inodes, inodes_free })
+        let free_bytes = self.room_bytes()?;
+        let disk = Space { free_bytes, ..self.shared.store.space()? };
+        Ok(VolumeSpace { disk, quota_bytes, used_bytes, inodes, inodes_free })
     }
 
     /// How the volume is.

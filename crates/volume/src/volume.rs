@@ -54,13 +54,12 @@ pub(crate) struct Counts {
     next_inode: AtomicU64,
     inodes: AtomicU64,
     allocated_bytes: AtomicU64,
-    /// Bytes of content that went, since the volume was opened.
-    freed_bytes: AtomicU64,
+    freed_bytes: Arc<AtomicU64>,
 }
 
 impl Counts {
-    fn new(counters: Counters) -> Self {
-        let counts = Self { next_inode: 0.into(), inodes: 0.into(), allocated_bytes: 0.into(), freed_bytes: 0.into() };
+    fn new(counters: Counters, freed_bytes: Arc<AtomicU64>) -> Self {
+        let counts = Self { next_inode: 0.into(), inodes: 0.into(), allocated_bytes: 0.into(), freed_bytes };
         counts.set(counters);
         counts
     }
@@ -96,11 +95,6 @@ impl Counts {
         self.allocated_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
         self.freed_bytes.fetch_add(before.saturating_sub(after), Ordering::Relaxed);
     }
-
-    /// Bytes of content that went, since the volume was opened.
-    pub(crate) fn freed_bytes(&self) -> u64 {
-        self.freed_bytes.load(Ordering::Relaxed)
-    }
 }
 
 impl Deref for Volume {
@@ -115,6 +109,7 @@ impl Volume {
     /// The volume at a root, without what the journal has behind it.
     pub(crate) fn at(id: VolumeId, root: &Root, settings: Settings, shared: Arc<Shared>) -> Self {
         let tree = Tree::new(shared.nodes.clone(), root.tree);
+        let freed_bytes = shared.freed_bytes.clone();
         Self {
             id,
             settings: ArcSwap::from_pointee(settings),
@@ -129,7 +124,7 @@ impl Volume {
             locks: InodeLocks::new(),
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
-            counts: Counts::new(root.counters),
+            counts: Counts::new(root.counters, freed_bytes),
             journal: Mutex::new(Journal::behind(root.sequence)),
             checkpointing: Mutex::default(),
             moving: Mutex::new(()),
@@ -150,6 +145,7 @@ impl Volume {
     /// Lets an operation in that changes something. Waits while there is no room for more changes in memory.
     pub(crate) fn begin(&self) -> Result<RwLockReadGuard<'_, ()>> {
         self.check_sound()?;
+        self.shared.store.check_writable()?;
         self.make_room()?;
         let gate = self.gate.read();
         if self.is_replica() { Err(Error::Replica) } else { Ok(gate) }

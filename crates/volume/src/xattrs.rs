@@ -39,10 +39,12 @@ impl Volume {
             return Err(Error::ValueTooLarge);
         }
         let value = Bytes::copy_from_slice(value);
-        self.change_xattr(inode, name, Some(value), |is_there| match (mode, is_there) {
-            (XattrMode::Create, true) => Err(Error::Exists),
-            (XattrMode::Replace, false) => Err(Error::NoAttribute),
-            _ => Ok(()),
+        self.with_room(|| {
+            self.change_xattr(inode, name, Some(value.clone()), |is_there| match (mode, is_there) {
+                (XattrMode::Create, true) => Err(Error::Exists),
+                (XattrMode::Replace, false) => Err(Error::NoAttribute),
+                _ => Ok(()),
+            })
         })
     }
 
@@ -64,6 +66,9 @@ impl Volume {
         attributes.check_unprotected()?;
         let is_there = self.layers.xattr(inode, name)?.is_some();
         check(is_there)?;
+        if let Some(value) = &value {
+            self.check_room(value.len() as u64)?;
+        }
         if value.is_some() && !is_there {
             let names = self.layers.xattr_names(inode)?;
             let bytes: usize = names.iter().map(|name| name.len() + 1).sum();

@@ -77,3 +77,51 @@ impl Marks {
         self.leaves.memory_bytes() + self.inner.lock().memory_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bloom::mix;
+    use super::*;
+    use crate::limits::{BLOOM_BITS_PER_BLOCK, BLOOM_BYTES_MAX};
+
+    /// About what a block of 64 KiB takes.
+    const FRAME_BYTES: u64 = 64 << 10;
+
+    const SEGMENT_BYTES: u64 = 64 << 20;
+
+    fn name(number: u64) -> Name {
+        let mut bytes = [0; Name::BYTES];
+        bytes[..8].copy_from_slice(&mix(number).to_le_bytes());
+        bytes[8..16].copy_from_slice(&mix(!number).to_le_bytes());
+        Name::from_bytes(bytes)
+    }
+
+    fn location(number: u64, has_links: bool) -> Location {
+        let place = number * FRAME_BYTES;
+        let (segment, offset) = ((place / SEGMENT_BYTES) as u32 + 1, (place % SEGMENT_BYTES) as u32);
+        Location { position: Position::new(segment, offset), payload_bytes: 1, data_bytes: 0, has_links }
+    }
+
+    /// A store of small files has a block with links for each forty, spread over all segments at worst. `MARKS_BLOCKS=100000000`
+    /// tries it in full.
+    #[test]
+    fn the_memory_of_marks_stays_within_its_bound() {
+        let blocks = std::env::var("MARKS_BLOCKS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+        let marks = Marks::new(Position::new(u32::MAX, 0), blocks, 7);
+        for number in 0..blocks {
+            marks.mark(&name(number), &location(number, number.is_multiple_of(40)));
+        }
+        let memory_bytes = marks.memory_bytes();
+        let (inner, segments) = (blocks / 40, blocks * FRAME_BYTES / SEGMENT_BYTES + 1);
+        let leaves_bytes = (blocks * BLOOM_BITS_PER_BLOCK / 8).min(BLOOM_BYTES_MAX as u64);
+        assert!(memory_bytes as u64 <= leaves_bytes + 8 + inner * 5 + segments * 80, "{memory_bytes}");
+        assert!(memory_bytes <= 64 << 20, "{memory_bytes}");
+        let is_alive = |number: &u64| marks.is_alive(&name(*number), &location(*number, number.is_multiple_of(40)));
+        assert!((0..blocks).step_by(997).all(|number| is_alive(&number)));
+        let dead = blocks..blocks + 100_000;
+        let wrong = dead.clone().filter(|number| !number.is_multiple_of(40)).filter(is_alive).count();
+        assert!(dead.filter(|number| number.is_multiple_of(40)).all(|number| !is_alive(&number)), "exact with links");
+        println!("{blocks} blocks: {memory_bytes} bytes, {wrong} of 97,500 dead blocks without links pass for alive");
+        assert!(wrong < 20_000, "{wrong}");
+    }
+}

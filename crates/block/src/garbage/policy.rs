@@ -1,6 +1,6 @@
 //! Which segments are worth rewriting.
 
-use crate::limits::{LIVE_PERCENT_MAX, LIVE_PERCENT_MAX_WHEN_SHORT};
+use crate::limits::{LIVE_PERCENT_MAX, LIVE_PERCENT_MAX_WHEN_OUT, LIVE_PERCENT_MAX_WHEN_SHORT};
 
 /// How much a collection may write for what it frees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Thrift {
     Usual,
     /// More, since space is short: up to three times what it frees.
     SpaceIsShort,
+    /// Much more, since there is none left: up to nine times what it frees.
+    SpaceIsOut,
 }
 
 /// A segment that a collection may rewrite.
@@ -27,6 +29,7 @@ pub(super) fn choose(mut candidates: Vec<Candidate>, thrift: Thrift) -> Vec<Cand
     let percent_max = match thrift {
         Thrift::Usual => LIVE_PERCENT_MAX,
         Thrift::SpaceIsShort => LIVE_PERCENT_MAX_WHEN_SHORT,
+        Thrift::SpaceIsOut => LIVE_PERCENT_MAX_WHEN_OUT,
     };
     candidates.retain(|candidate| candidate.live_percent() <= percent_max);
     candidates.sort_by_key(|candidate| (candidate.live_percent(), candidate.number));
@@ -50,5 +53,6 @@ mod tests {
         let numbers = |thrift| choose(all.clone(), thrift).iter().map(|chosen| chosen.number).collect::<Vec<_>>();
         assert_eq!(numbers(Thrift::Usual), [2, 1]);
         assert_eq!(numbers(Thrift::SpaceIsShort), [2, 1, 5, 3]);
+        assert_eq!(numbers(Thrift::SpaceIsOut), [2, 1, 5, 3, 4]);
     }
 }

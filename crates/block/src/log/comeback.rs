@@ -17,6 +17,7 @@ use crate::segment_header::SegmentHeader;
 use crate::{Error, Position, Result};
 use parking_lot::MutexGuard;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 /// A frame that was written anew.
 pub(crate) struct Rewritten {
@@ -26,8 +27,9 @@ pub(crate) struct Rewritten {
 }
 
 impl Log {
-    /// Tries to take writes again. `moved` is told where the frames lie that no sync had covered, before anybody can append.
-    pub(crate) fn come_back(&self, moved: impl FnOnce(&[Rewritten])) -> Result<()> {
+    /// Tries to take writes again. `moved` is told up to where everything was durable, and where the frames behind that lie now,
+    /// before anybody can append.
+    pub(crate) fn come_back(&self, moved: impl FnOnce(Position, &[Rewritten])) -> Result<()> {
         let mut state = self.state.lock();
         while state.is_syncing || !state.in_flight.is_empty() {
             self.changed.wait(&mut state);
@@ -39,10 +41,18 @@ impl Log {
         let done = self.rewrite(&mut state);
         state.is_syncing = false;
         self.changed.notify_all();
+        if let Err(Error::Corrupt { what }) = &done {
+            state.lost = Some(what.clone());
+        }
         let (head, rewritten) = done?;
-        moved(&rewritten);
-        let given_up = self.segments.written_from(state.durable.position.segment() + 1);
+        let durable = state.durable.position;
+        moved(durable, &rewritten);
+        // What is made from here on is no business of this call, so what is given up is chosen under the lock.
+        let number = head.mark.position.segment();
+        let mut given_up = self.segments.written_from(durable.segment() + 1);
+        given_up.retain(|given_up| *given_up < number);
         state.begin_anew(head);
+        self.is_failed.store(false, Ordering::Release);
         drop(state);
         self.remove_given_up(given_up);
         Ok(())
@@ -120,8 +130,7 @@ impl Log {
 
     /// Removes segments that are no part of the log any more. What cannot be removed goes at the next opening.
     fn remove_given_up(&self, numbers: Vec<u32>) {
-        let head = self.head().position.segment();
-        for number in numbers.into_iter().filter(|number| *number < head) {
+        for number in numbers {
             if let Err(error) = self.segments.remove(number) {
                 tracing::warn!(%error, "a segment that was given up cannot be removed");
             }

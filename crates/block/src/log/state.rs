@@ -73,6 +73,8 @@ pub(super) struct State {
     pub(super) failed: BTreeMap<Position, u32>,
     /// Why nothing is written any more.
     pub(super) failure: Option<String>,
+    /// What of that which was accepted could not be read back.
+    pub(super) lost: Option<String>,
 }
 
 impl State {
@@ -87,6 +89,7 @@ impl State {
             is_syncing: false,
             failed: BTreeMap::new(),
             failure: None,
+            lost: None,
         }
     }
 
@@ -111,6 +114,7 @@ impl State {
         self.names_changed = false;
         self.failed.clear();
         self.failure = None;
+        self.lost = None;
     }
 
     pub(super) fn reserve(&mut self, bytes: u32) -> Place {

@@ -148,8 +148,11 @@ impl Node {
     fn check_store(&self, problems: &mut Vec<String>) -> bool {
         match self.pool.store().health() {
             block::Health::Ok => false,
-            block::Health::ReadOnly { reason } => {
-                let what_to_do = "see to the disk, then `pantala down --force` and `pantala up`";
+            block::Health::ReadOnly { reason, lost } => {
+                let what_to_do = match lost {
+                    None => "it goes on by itself once the disk takes writes again".to_owned(),
+                    Some(lost) => format!("{lost}; see to the disk, then `pantala down --force` and `pantala up`"),
+                };
                 problems.push(format!("the store takes no writes: {reason}; {what_to_do}"));
                 true
             }

@@ -28,6 +28,10 @@ impl Volume {
     /// 0 behind the end of the source, and fewer than asked for at its end, or where the range has more extents than one operation
     /// takes; the caller goes on behind them.
     pub fn clone_range(&self, from: FilePoint, to: FilePoint, length: u64, privileges: Privileges) -> Result<u64> {
+        self.with_room(|| self.clone_some(from, to, length, privileges))
+    }
+
+    fn clone_some(&self, from: FilePoint, to: FilePoint, length: u64, privileges: Privileges) -> Result<u64> {
         let _operation = self.begin()?;
         let _locks = self.locks.write_all(&[from.inode, to.inode]);
         self.clone_locked(self, from, to, length, privileges)
@@ -67,6 +71,7 @@ impl Volume {
         if is_newest && from.inode == to.inode && from.offset < end && to.offset < from.offset + length {
             return Err(Error::Invalid("a range cannot be copied onto itself"));
         }
+        self.check_room(2 * INLINE_BYTES_MAX as u64)?;
         self.drop_privileges(to.inode, &mut attributes, privileges)?;
         let before = attributes.allocated_bytes;
         let copied = match source.inline_content(from.inode, source_size)? {

@@ -62,7 +62,7 @@ impl Volume {
         let (from, to) = (offset - offset % RESERVED_UNIT_BYTES, end.next_multiple_of(RESERVED_UNIT_BYTES));
         let added = to - from - self.allocated_in(inode, attributes, from, to)?;
         self.check_quota(added)?;
-        if added > self.shared.store.space()?.free_bytes {
+        if added > self.room_bytes()? {
             return Err(block::Error::Full.into());
         }
         if let Some(content) = self.inline_content(inode, attributes.size)? {

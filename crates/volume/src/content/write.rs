@@ -15,6 +15,10 @@ impl Volume {
     pub fn write(&self, inode: Inode, offset: u64, bytes: &[u8], privileges: Privileges) -> Result<()> {
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= FILE_BYTES_MAX);
         let end = end.ok_or(Error::FileTooLarge)?;
+        self.with_room(|| self.write_up_to(inode, offset, bytes, end, privileges))
+    }
+
+    fn write_up_to(&self, inode: Inode, offset: u64, bytes: &[u8], end: u64, privileges: Privileges) -> Result<()> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
@@ -22,6 +26,7 @@ impl Volume {
             return Ok(());
         }
         attributes.check_may_write(offset)?;
+        self.check_room((bytes.len() + INLINE_BYTES_MAX) as u64)?;
         self.drop_privileges(inode, &mut attributes, privileges)?;
         let before = attributes.allocated_bytes;
         self.check_quota_of(bytes.len() as u64 + INLINE_BYTES_MAX as u64, || {

@@ -57,6 +57,14 @@ impl Kept {
         Ok(effect)
     }
 
+    /// The older half of the history, but never the newest root.
+    pub(crate) fn older_half(&self) -> Result<Vec<KeptId>> {
+        let all = self.range(KeptId::first(Kind::History), Bound::Unbounded)?;
+        let mut ids = all.map(|root| Ok(root?.id)).collect::<Result<Vec<_>>>()?;
+        ids.truncate(ids.len() / 2);
+        Ok(ids)
+    }
+
     /// Roots of history taken from one time up to another, both included, the oldest first.
     pub(crate) fn history(
         &self,

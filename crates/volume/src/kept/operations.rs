@@ -67,6 +67,18 @@ impl Volume {
         Ok(self.checkpoint_keeping(&mut checkpointing, keep)?)
     }
 
+    /// Forgets the older half of the history, since the disk is full. False if there was nothing to forget.
+    pub(crate) fn halve_history(&self) -> Result<bool> {
+        let mut checkpointing = self.begin_checkpoint()?;
+        let going = self.kept().older_half()?;
+        if going.is_empty() {
+            return Ok(false);
+        }
+        tracing::warn!(volume = %self.id, roots = going.len(), "the disk is full: old history goes");
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| kept.without_old_history(&going))?;
+        Ok(true)
+    }
+
     /// The snapshots, the oldest first.
     pub fn snapshots(&self) -> Result<Snapshots> {
         self.kept().snapshots()

@@ -29,7 +29,7 @@ impl Environment for Clock {
 
 pub(crate) fn store_options() -> StoreOptions {
     let id = Some(StoreId::from_bytes([1; StoreId::BYTES]));
-    StoreOptions { segment_bytes: 64 << 10, compression: Compression::Lz4, id }
+    StoreOptions { segment_bytes: 16 << 10, compression: Compression::Lz4, id }
 }
 
 pub(crate) const OWNER: Creator = Creator { uid: 1, gid: 1 };
