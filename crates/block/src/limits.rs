@@ -77,10 +77,10 @@ pub(crate) const INDEX_ROOM_BYTES_MAX: u64 = 32 << 20;
 /// While the index cannot be changed, the log goes on until it is so many times too far ahead of it.
 pub(crate) const UNINDEXED_STOP_MAX: u64 = 8;
 
-/// Memory for marks on blocks without links: about four bits for each of 100 million, of which one in seven dead ones then passes
+/// Memory for marks on blocks without links: almost four bits for each of 100 million, of which one in six dead ones then passes
 /// for alive, until the next collection. Together with four to five bytes for each of the blocks with links that are alive (two and a
 /// half million beside a hundred million small files) a collection stays within 64 MiB.
-pub(crate) const BLOOM_BYTES_MAX: usize = 48 << 20;
+pub(crate) const BLOOM_BYTES_MAX: usize = 44 << 20;
 
 /// The same, of a smaller store.
 pub(crate) const BLOOM_BITS_PER_BLOCK: u64 = 12;

@@ -20,13 +20,16 @@ fn space_of_what_is_deleted_comes_back_and_the_rest_stays() {
     files.iter().for_each(|path| fill(path));
     let kept = fs::read(&files[5]).expect("it is there");
     files[..5].iter().for_each(|path| fs::remove_file(path).expect("it is there"));
-    let said = pool.run(&["gc"]).succeeded();
-    assert!(said.contains(" freed, "), "{said}");
+    // The newest root of the history stays until there is a newer one: that of the second change.
+    for name in ["one", "another"] {
+        fs::write(pool.mount().join(name), name).expect("space");
+        let said = pool.run(&["gc"]).succeeded();
+        assert!(said.contains(" freed, "), "{said}");
+    }
     let garbage: serde_json::Value =
         serde_json::from_str(&pool.run(&["gc", "--status", "--json"]).succeeded()).expect("JSON");
     assert_eq!(garbage["is_running"], false);
     assert_eq!(garbage["stage"], "done");
-    assert!(garbage["last"]["retired_bytes"].as_u64() >= Some(3 * FILE_BYTES), "{garbage}");
     let space = &pool.status()["space"];
     assert!(space["live_bytes"].as_u64() < Some(2 * FILE_BYTES), "{space}");
     assert!(space["stored_bytes"].as_u64() < Some(4 * FILE_BYTES), "{space}");
