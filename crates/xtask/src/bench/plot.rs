@@ -38,7 +38,10 @@ pub(super) fn ratios(results: &[Value]) -> String {
         let (x, bottom) = (across(*mark), height - ROW);
         let colour = if *mark == 1.0 { "#000000" } else { "#dddddd" };
         put(&mut svg, &format!("<line x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{bottom}\" stroke=\"{colour}\"/>"));
-        put(&mut svg, &format!("<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{mark}×</text>", bottom + 14.0));
+        put(
+            &mut svg,
+            &format!("<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{mark}\u{d7}</text>", bottom + 14.0),
+        );
     }
     for (row, workload) in compared.iter().enumerate() {
         let y = TOP + ROW * (row as f64 + 0.5);
@@ -49,7 +52,7 @@ pub(super) fn ratios(results: &[Value]) -> String {
             put(
                 &mut svg,
                 &format!(
-                    "<circle cx=\"{x:.1}\" cy=\"{y}\" r=\"5\" fill=\"{colour}\" fill-opacity=\"0.8\"><title>{peer}: {speed:.2}×</title></circle>"
+                    "<circle cx=\"{x:.1}\" cy=\"{y}\" r=\"5\" fill=\"{colour}\" fill-opacity=\"0.8\"><title>{peer}: {speed:.2}\u{d7}</title></circle>"
                 ),
             );
         }
@@ -59,7 +62,7 @@ pub(super) fn ratios(results: &[Value]) -> String {
 }
 
 fn legend(svg: &mut String) {
-    let title = "Pantala's speed beside each peer's: right of 1× it is faster";
+    let title = "Pantala's speed beside each peer's: right of 1\u{d7} it is faster";
     put(svg, &format!("<text x=\"{LEFT}\" y=\"18\" font-weight=\"bold\">{title}</text>"));
     for (index, (peer, colour)) in PEERS.iter().enumerate() {
         let x = LEFT + 95.0 * index as f64;

@@ -32,7 +32,7 @@ fn figures(text: &mut String, results: &[Value]) {
                 _ => String::new(),
             };
             let ratio = peer["ratio"].as_f64().filter(|_| name != "pantala");
-            let ratio = ratio.map_or_else(String::new, |ratio| format!(" [{ratio:.2}×]"));
+            let ratio = ratio.map_or_else(String::new, |ratio| format!(" [{ratio:.2}\u{d7}]"));
             format!("{}{spread}{ratio}", with_unit(median, unit))
         };
         let peers: Vec<String> = PEERS.iter().map(|name| peer(name)).collect();

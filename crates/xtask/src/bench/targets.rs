@@ -98,17 +98,17 @@ fn is_covered(pattern: &str, name: &str) -> bool {
 fn verdict(workload: &Value, results: &[Value], subject: Subject, bound: Bound) -> Option<Verdict> {
     let ours = &workload["peers"]["pantala"];
     let (beside, figure, unit) = match subject {
-        Peer(peer) => (peer.to_owned(), workload["peers"][peer]["ratio"].as_f64()?, "×"),
+        Peer(peer) => (peer.to_owned(), workload["peers"][peer]["ratio"].as_f64()?, "\u{d7}"),
         Own(other) => {
             let other = results.iter().find(|workload| name(workload) == other)?;
             let theirs = other["peers"]["pantala"]["median"].as_f64()?;
-            (name(other).to_owned(), ours["median"].as_f64()? / theirs, "×")
+            (name(other).to_owned(), ours["median"].as_f64()? / theirs, "\u{d7}")
         }
         Cost("peak_bytes") => ("memory".to_owned(), ours["peak_bytes"].as_f64()? / MIB, " MiB"),
-        Cost(figure) => ("bytes written per byte given".to_owned(), ours[figure].as_f64()?, "×"),
+        Cost(figure) => ("bytes written per byte given".to_owned(), ours[figure].as_f64()?, "\u{d7}"),
         Figure => ("memory".to_owned(), ours["median"].as_f64()? / MIB, " MiB"),
     };
-    let in_unit = |limit: f64| if unit == "×" { limit } else { limit / MIB };
+    let in_unit = |limit: f64| if unit == "\u{d7}" { limit } else { limit / MIB };
     let (words, limit, is_met) = match bound {
         AtMost(limit) => ("at most", in_unit(limit), figure <= in_unit(limit)),
         AtLeast(limit) => ("at least", in_unit(limit), figure >= in_unit(limit)),
@@ -129,8 +129,11 @@ mod tests {
         let results = [json!({ "workload": "untar", "peers": peers })];
         let found: Vec<(String, bool)> =
             verdicts(&results).into_iter().map(|verdict| (verdict.target, verdict.is_met)).collect();
-        let expected =
-            [("floor: at most 1.3×", true), ("btrfs: at most 2.5×", false), ("memory: at most 300 MiB", false)];
+        let expected = [
+            ("floor: at most 1.3\u{d7}", true),
+            ("btrfs: at most 2.5\u{d7}", false),
+            ("memory: at most 300 MiB", false),
+        ];
         assert_eq!(found, expected.map(|(target, is_met)| (target.to_owned(), is_met)));
     }
 }
