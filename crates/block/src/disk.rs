@@ -42,6 +42,9 @@ pub trait DiskFile: Send + Sync {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// A hint: what lies here will be read soon.
+    fn will_read(&self, _offset: u64, _bytes: u64) {}
+
     /// Writes all of the slices, one after another, at an offset.
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()>;
 

@@ -29,6 +29,7 @@ mod name;
 mod options;
 mod packed;
 mod position;
+mod read_ahead;
 mod real_disk;
 mod recent;
 mod record;

@@ -32,6 +32,15 @@ pub(crate) const UNINDEXED_OVERRUN_MAX: u64 = 2;
 /// Parts of the map of unindexed blocks, each with its own lock.
 pub(crate) const RECENT_SHARDS: usize = 16;
 
+/// Around blocks that are read and no longer than this, in bytes, others are looked for;
+pub(crate) const READ_AHEAD_BLOCK_BYTES_MAX: usize = 32 << 10;
+
+/// in a window of so many bytes.
+pub(crate) const READ_AHEAD_WINDOW_BYTES: u64 = 256 << 10;
+
+/// Windows that are kept in mind: those of 64 MiB.
+pub(crate) const READ_AHEAD_WINDOWS: usize = 256;
+
 /// Read at once when a segment is scanned for records.
 pub(crate) const SCAN_WINDOW_BYTES: usize = 64 << 10;
 

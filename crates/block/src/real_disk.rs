@@ -1,10 +1,11 @@
 //! A directory of this machine as a [`Disk`].
 
 use crate::{Disk, DiskFile, Space};
-use rustix::fs::{FallocateFlags, fallocate, fdatasync, statvfs};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, statvfs};
 use rustix::io::{Errno, pwritev};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,6 +97,11 @@ impl DiskFile for RealFile {
             }
         }
         Ok(done)
+    }
+
+    fn will_read(&self, offset: u64, bytes: u64) {
+        // A hint that is not taken changes nothing.
+        let _ = fadvise(&self.file, offset, NonZeroU64::new(bytes), Advice::WillNeed);
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {

@@ -8,7 +8,8 @@ mod spares;
 
 use crate::checksum::Salt;
 use crate::frame::{FRAME_HEADER_BYTES, FrameHeader};
-use crate::limits::SEGMENT_FILES_OPEN_MAX;
+use crate::limits::{READ_AHEAD_WINDOW_BYTES, SEGMENT_FILES_OPEN_MAX};
+use crate::read_ahead::ReadAhead;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::{Disk, Error, Location, Position, Result, StoreId, reserve};
@@ -63,6 +64,7 @@ pub(crate) struct Segments {
     /// Spare segments that are there.
     spares: Mutex<BTreeSet<u64>>,
     files: Cache<u32, Arc<SegmentFile>>,
+    read_ahead: ReadAhead,
 }
 
 impl Segments {
@@ -71,7 +73,15 @@ impl Segments {
         let Listing { numbers, retired } = list(&*disk)?;
         let (numbers, retired) = (RwLock::new(numbers), Mutex::new(retired));
         let spares = Mutex::new(spares::list(&*disk));
-        Ok(Self { disk, store, numbers, retired, spares, files: Cache::new(SEGMENT_FILES_OPEN_MAX) })
+        Ok(Self {
+            disk,
+            store,
+            numbers,
+            retired,
+            spares,
+            files: Cache::new(SEGMENT_FILES_OPEN_MAX),
+            read_ahead: ReadAhead::default(),
+        })
     }
 
     /// The store's identity.
@@ -206,7 +216,11 @@ impl Segments {
     pub(crate) fn read(&self, location: Location) -> Result<(FrameHeader, Bytes)> {
         let Location { position, payload_bytes, .. } = location;
         let file = self.open(position.segment())?;
-        let bytes = file.read(position.offset() as u64, FRAME_HEADER_BYTES + payload_bytes as usize)?;
+        let (offset, bytes) = (position.offset() as u64, FRAME_HEADER_BYTES + payload_bytes as usize);
+        if let Some(window) = self.read_ahead.note(position.segment(), offset, bytes) {
+            file.file().will_read(window, READ_AHEAD_WINDOW_BYTES);
+        }
+        let bytes = file.read(offset, bytes)?;
         let salt = Salt { store: self.store, position };
         let header = FrameHeader::decode(&bytes, salt)
             .map_err(|fault| Error::Corrupt { what: format!("{} at {}: {fault}", file.path, position.offset()) })?;

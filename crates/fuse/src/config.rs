@@ -35,6 +35,9 @@ pub struct SessionConfig {
     pub max_background: u16,
     /// The features to ask for; see [`SessionConfig::DEFAULT_FEATURES`].
     pub features: Features,
+    /// The file system keeps nothing of an open file: its `open` answers `ENOSYS`, and there is nothing to do in `release`. The
+    /// kernel is told so at the start instead of at the first open, and then sends neither, also not for files just made.
+    pub no_open: bool,
     /// Granularity of the file system's timestamps; at most a second.
     pub time_granularity: Duration,
 }
@@ -83,6 +86,7 @@ impl Default for SessionConfig {
             max_readahead: 1 << 20,
             max_background: 64,
             features: Self::DEFAULT_FEATURES,
+            no_open: false,
             time_granularity: Duration::from_nanos(1),
         }
     }

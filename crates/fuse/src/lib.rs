@@ -103,6 +103,7 @@ mod lock;
 mod loop_device;
 mod mount;
 pub mod mounts;
+mod no_open;
 mod notifier;
 mod notifier_queue;
 mod open;

@@ -42,6 +42,9 @@ impl Session {
         match start::start(&*filesystem, &workers, &device, config) {
             Ok(capabilities) => {
                 drop(starting);
+                if config.no_open {
+                    workers.tell_no_open(&mountpoint);
+                }
                 Ok(Self::started(mountpoint, capabilities, &device, workers, config))
             }
             Err(error) => {

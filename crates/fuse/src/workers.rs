@@ -8,6 +8,7 @@ use crate::dispatch::{Connection, Dispatcher};
 use crate::handshake::Choice;
 use crate::{Error, Filesystem, Result, transport};
 use parking_lot::{Condvar, Mutex};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -52,6 +53,11 @@ impl Workers {
     /// Something that answers requests, for the calling thread.
     pub(crate) fn dispatcher(&self, choice: &Choice) -> Dispatcher {
         Dispatcher::new(self.connection.clone(), choice.features)
+    }
+
+    /// Tells the kernel that files need no open.
+    pub(crate) fn tell_no_open(&self, mountpoint: &Path) {
+        self.connection.tell_no_open(mountpoint);
     }
 
     /// How many requests of each kind came, by name.

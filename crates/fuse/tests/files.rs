@@ -273,3 +273,19 @@ fn a_read_only_mount_refuses_writes() {
         assert_eq!((mount.kind.as_str(), mount.source.to_str()), ("fuse.memory", Some("fuse")));
     }
 }
+
+#[test]
+fn files_that_need_no_open_are_made_without_a_release() {
+    for transport in transports() {
+        let config = SessionConfig { transport, no_open: true, ..SessionConfig::default() };
+        let mounted = Mounted::with(Arc::new(Memory::new()), &MountOptions::default(), &config);
+        for name in ["first", "second"] {
+            fs::write(mounted.path(name), name).expect("written");
+        }
+        assert_eq!(fs::read_to_string(mounted.path("first")).expect("read"), "first");
+        assert_eq!(names(mounted.root()), BTreeSet::from(["first", "second"].map(str::to_owned)));
+        let requests = mounted.requests();
+        let count = |name| requests.iter().find(|(request, _)| *request == name).map_or(0, |(_, count)| *count);
+        assert_eq!((count("Create"), count("Open"), count("Release")), (2, 1, 0), "{requests:?}");
+    }
+}

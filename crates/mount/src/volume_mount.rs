@@ -50,7 +50,7 @@ impl VolumeMount {
             noatime: wanted.access_times == AccessTimes::Never,
             ..fuse::MountOptions::default()
         };
-        let config = SessionConfig { transport: options.transport, ..SessionConfig::default() };
+        let config = SessionConfig { transport: options.transport, no_open: true, ..SessionConfig::default() };
         let follows = volume.is_replica();
         let config = match follows {
             // The pages of a file go when its times or its size have changed.

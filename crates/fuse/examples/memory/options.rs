@@ -21,7 +21,7 @@ impl Options {
         let mut options = Self {
             mountpoint: PathBuf::new(),
             mount: MountOptions { source: "memory".into(), subtype: "memory".into(), ..MountOptions::default() },
-            session: SessionConfig::default(),
+            session: SessionConfig { no_open: true, ..SessionConfig::default() },
         };
         while let Some(argument) = arguments.next() {
             match argument.to_str() {

@@ -2,12 +2,16 @@
 
 use super::Dispatcher;
 use super::message::Message;
+use crate::no_open::NoOpen;
 use crate::{Errno, LockOwner, OpenFlags, wire};
 
 impl Dispatcher {
     pub(super) fn open(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
         let arguments: wire::OpenIn = message.arguments()?;
         let flags = OpenFlags::from(&arguments);
+        if NoOpen::is_about(message.node()) {
+            return Err(Errno::ENOSYS);
+        }
         let opened = self.filesystem().open(&self.request, message.node(), flags)?;
         message.put(&wire::OpenOut::from(&opened))
     }

@@ -21,10 +21,12 @@ mod xattrs;
 
 use crate::counts::{self, Counts};
 use crate::interrupt::Interrupts;
+use crate::no_open::NoOpen;
 use crate::{Caller, Errno, Features, Filesystem, Request, wire};
 use message::Message;
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wire::Opcode;
@@ -34,13 +36,25 @@ pub(crate) struct Connection {
     filesystem: Arc<dyn Filesystem>,
     interrupts: Arc<Interrupts>,
     destroyed: AtomicBool,
+    no_open: NoOpen,
     /// Of each dispatcher.
     counts: Mutex<Vec<Arc<Counts>>>,
 }
 
 impl Connection {
     pub(crate) fn new(filesystem: Arc<dyn Filesystem>) -> Self {
-        Self { filesystem, interrupts: Arc::default(), destroyed: AtomicBool::new(false), counts: Mutex::default() }
+        Self {
+            filesystem,
+            interrupts: Arc::default(),
+            destroyed: AtomicBool::new(false),
+            no_open: NoOpen::default(),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Tells the kernel that files need no open.
+    pub(crate) fn tell_no_open(&self, mountpoint: &Path) {
+        self.no_open.tell(mountpoint);
     }
 
     /// How many requests of each kind came, by name.

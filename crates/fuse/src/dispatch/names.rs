@@ -2,6 +2,7 @@
 
 use super::Dispatcher;
 use super::message::{Message, malformed};
+use crate::no_open::NoOpen;
 use crate::{Entry, Errno, OpenFlags, Opened, RenameFlags, wire};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -15,14 +16,24 @@ struct CreateOut {
 
 impl Dispatcher {
     pub(super) fn lookup(&self, message: &mut Message<'_>) -> Result<usize, Errno> {
-        let entry = self.filesystem().lookup(&self.request, message.node(), message.name()?)?;
+        let (node, name) = (message.node(), message.name()?);
+        let entry = match self.connection.no_open.lookup(node, name) {
+            Some(entry) => entry,
+            None => self.filesystem().lookup(&self.request, node, name)?,
+        };
         put_entry(message, &entry)
     }
 
     pub(super) fn forget(&self, message: &Message<'_>) -> Result<(), Errno> {
         let arguments: wire::ForgetIn = message.arguments()?;
-        self.filesystem().forget(message.node(), arguments.count);
+        self.forget_one(message.node(), arguments.count);
         Ok(())
+    }
+
+    fn forget_one(&self, node: u64, count: u64) {
+        if !NoOpen::is_about(node) {
+            self.filesystem().forget(node, count);
+        }
     }
 
     pub(super) fn batch_forget(&self, message: &Message<'_>) -> Result<(), Errno> {
@@ -31,7 +42,7 @@ impl Dispatcher {
         let records = message.input().chunks_exact(size_of::<wire::ForgetOne>());
         for record in records.take(count) {
             let one = wire::ForgetOne::read_from_bytes(record).map_err(|_| malformed("forget"))?;
-            self.filesystem().forget(one.node, one.count);
+            self.forget_one(one.node, one.count);
         }
         Ok(())
     }

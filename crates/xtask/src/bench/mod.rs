@@ -67,7 +67,7 @@ pub(crate) struct Options {
     /// Work in this directory, which is emptied first [default: bench in the target directory]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Compare with an earlier build of Pantala, too, and keep no results
+    /// Compare with an earlier build of Pantala, too
     #[arg(long, value_name = "BINARY")]
     before: Option<PathBuf>,
     /// Measure this build instead of making one
@@ -125,7 +125,7 @@ fn play(options: &Options, groups: &[&'static Group], directory: &Path) -> Resul
     for group in groups {
         let results = stage.compare(group, &kinds, rounds, Duration::from_secs(options.slow))?;
         let run = results.to_json(scale, &machine()?);
-        match options.quick || options.before.is_some() {
+        match options.quick {
             true => println!("{}", table::markdown(&results::merge(Vec::new(), run))),
             false => keep(run)?,
         }
