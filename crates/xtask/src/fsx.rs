@@ -26,10 +26,10 @@ const COLD_PIECE_OPERATIONS: usize = 50_000;
 const WEIGHTS: &str = "[weights]\nread = 10\nwrite = 10\nmapread = 10\nmapwrite = 10\ntruncate = 5\npunch_hole = 5\n\
      copy_file_range = 5\nposix_fallocate = 2\nsendfile = 3\nposix_fadvise = 2\ninvalidate = 1\nclose_open = 2\n\
      fsync = 0.05\nfdatasync = 0.05\n";
-/// A file that fits into every cache.
-const WARM: &str = "flen = 262144\n[opsize]\nmax = 8192\n";
+/// A file that fits into every cache. No operation is of 0 bytes: fsx takes the EINVAL of such a posix_fallocate for a difference.
+const WARM: &str = "flen = 262144\n[opsize]\nmin = 1\nmax = 8192\n";
 /// A file that does not fit into the node's cache of data.
-const COLD: &str = "flen = 67108864\n[opsize]\nmax = 8192\n";
+const COLD: &str = "flen = 67108864\n[opsize]\nmin = 1\nmax = 8192\n";
 
 /// How much to exercise.
 #[derive(Args)]
