@@ -19,7 +19,7 @@ use crate::root::Root;
 use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
-use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Volume, recovery};
+use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Timestamp, Volume, recovery};
 use block::{Blocks, Collection, Health, Hold, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
@@ -205,19 +205,24 @@ impl Pool {
         find(&self.catalog.lock(), name)
     }
 
-    /// Makes an empty volume whose top directory belongs to `owner`.
-    pub fn create_volume(&self, name: &str, owner: Creator) -> Result<VolumeInfo, PoolError> {
-        let mut catalog = self.catalog.lock();
-        check_free(&catalog, name)?;
-        let now = self.shared.environment.now();
-        let info = VolumeInfo {
+    /// What the catalog is going to have of a new volume.
+    fn new_volume(&self, catalog: &Catalog, name: &str, now: Timestamp) -> Result<VolumeInfo, PoolError> {
+        check_free(catalog, name)?;
+        Ok(VolumeInfo {
             id: catalog.next_volume()?,
             identity: self.new_identity(),
             name: name.into(),
             created: now,
             role: Role::Primary,
             settings: Settings::default(),
-        };
+        })
+    }
+
+    /// Makes an empty volume whose top directory belongs to `owner`.
+    pub fn create_volume(&self, name: &str, owner: Creator) -> Result<VolumeInfo, PoolError> {
+        let mut catalog = self.catalog.lock();
+        let now = self.shared.environment.now();
+        let info = self.new_volume(&catalog, name, now)?;
         let volume = self.empty_volume(info.id, owner)?;
         catalog.add(&info, now)?;
         self.volumes.write().insert(info.id, Arc::new(volume));
@@ -229,16 +234,8 @@ impl Pool {
         // The state stays until the new volume keeps it.
         let _view = source.open_kept(root)?;
         let mut catalog = self.catalog.lock();
-        check_free(&catalog, name)?;
         let now = self.shared.environment.now();
-        let info = VolumeInfo {
-            id: catalog.next_volume()?,
-            identity: self.new_identity(),
-            name: name.into(),
-            created: now,
-            role: Role::Primary,
-            settings: Settings::default(),
-        };
+        let info = self.new_volume(&catalog, name, now)?;
         let first = root.first_root(now, self.shared.store.position());
         let volume = Volume::at(info.id, &first, Settings::default(), self.shared.clone());
         volume.begin_with(&first)?;
