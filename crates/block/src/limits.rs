@@ -110,7 +110,7 @@ pub(crate) const MARK_STEP_BLOCKS: u64 = 1024;
 pub(crate) const SWEEP_STEP_ENTRIES_FIRST: usize = 16;
 
 /// Entries of the index that are swept at a time, at most.
-pub(crate) const SWEEP_STEP_ENTRIES_MAX: usize = 4096;
+pub(crate) const SWEEP_STEP_ENTRIES_MAX: usize = 64 << 10;
 
 /// Bytes of a segment that are gone through at a time when it is rewritten.
 pub(crate) const COMPACT_STEP_BYTES: u64 = 1 << 20;

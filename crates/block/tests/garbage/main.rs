@@ -8,6 +8,7 @@
 mod bounds;
 mod crash;
 mod gaps;
+mod scale;
 mod space;
 mod world;
 
