@@ -10,7 +10,8 @@
 use crate::change::Change;
 use crate::codec::{Reader, Writer};
 use crate::names::NewPermissions;
-use crate::{Error, Inode, Kind, Result, Volume};
+use crate::xattrs::taken_bytes;
+use crate::{Attributes, Error, Inode, Kind, Result, Volume};
 use bytes::Bytes;
 
 /// Which of an inode's lists.
@@ -148,6 +149,21 @@ pub(crate) struct Inherited {
     default: Option<Bytes>,
 }
 
+impl Inherited {
+    fn lists(self) -> impl Iterator<Item = (AccessListKind, Bytes)> {
+        let lists = [(AccessListKind::Access, self.access), (AccessListKind::Default, self.default)];
+        lists.into_iter().filter_map(|(kind, list)| Some((kind, list?)))
+    }
+
+    /// What the lists count, in bytes.
+    pub(crate) fn counted_bytes(&self) -> u64 {
+        let bytes = |kind: AccessListKind, list: &Option<Bytes>| {
+            list.as_ref().map_or(0, |list| taken_bytes(kind.xattr(), list))
+        };
+        bytes(AccessListKind::Access, &self.access) + bytes(AccessListKind::Default, &self.default)
+    }
+}
+
 impl Volume {
     /// Sets a list, given in the kernel's form. An access list changes the mode.
     pub fn set_access_list(
@@ -173,8 +189,13 @@ impl Volume {
             }
             kept = kept.filter(|_| !list.is_mode());
         }
-        self.put_access_list(inode, kind, kept)?;
+        let added = kept.as_ref().map_or(0, |list| taken_bytes(kind.xattr(), list));
+        let held = self.layers.xattr(inode, kind.xattr())?.map_or(0, |list| taken_bytes(kind.xattr(), &list));
+        let _admission = self.admit(added.saturating_sub(held))?;
+        let counted = attributes.counted_bytes();
+        self.put_access_list(inode, &mut attributes, kind, kept)?;
         attributes.changed = self.now();
+        self.counts.allocation_changed(counted, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
     }
@@ -185,26 +206,34 @@ impl Volume {
         let _lock = self.locks.write(inode);
         let mut attributes = self.existing(inode)?;
         attributes.check_unprotected()?;
-        self.put_access_list(inode, kind, None)?;
+        let counted = attributes.counted_bytes();
+        self.put_access_list(inode, &mut attributes, kind, None)?;
         attributes.changed = self.now();
+        self.counts.allocation_changed(counted, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
     }
 
-    fn put_access_list(&self, inode: Inode, kind: AccessListKind, value: Option<Bytes>) -> Result<()> {
+    fn put_access_list(
+        &self,
+        inode: Inode,
+        attributes: &mut Attributes,
+        kind: AccessListKind,
+        value: Option<Bytes>,
+    ) -> Result<()> {
         let name = kind.xattr();
-        if value.is_some() || self.layers.xattr(inode, name)?.is_some() {
-            self.layers.overlay.change(inode, Change::Xattr { name: name.into(), value });
-        }
-        Ok(())
+        let is_there = value.is_some() || self.layers.xattr(inode, name)?.is_some();
+        if is_there { self.put_xattr(inode, attributes, name, value) } else { Ok(()) }
     }
 
-    /// Brings an inode's access list in step with a new mode. The caller holds the gate and the inode's lock, and sets the mode.
+    /// Brings an inode's access list in step with a new mode. It stays as long as it was. The caller holds the gate and the inode's
+    /// lock, and sets the mode.
     pub(crate) fn change_mode_of_access_list(&self, inode: Inode, permissions: u32) -> Result<()> {
-        if let Some(value) = self.layers.xattr(inode, AccessListKind::Access.xattr())? {
+        let name = AccessListKind::Access.xattr();
+        if let Some(value) = self.layers.xattr(inode, name)? {
             let mut list = AccessList::parse(&value)?;
             list.set_mode(permissions);
-            self.put_access_list(inode, AccessListKind::Access, Some(list.to_bytes()))?;
+            self.layers.overlay.change(inode, Change::Xattr { name: name.into(), value: Some(list.to_bytes()) });
         }
         Ok(())
     }
@@ -229,11 +258,8 @@ impl Volume {
 
     /// Gives a new inode its lists.
     pub(crate) fn put_inherited(&self, inode: Inode, inherited: Inherited) {
-        let lists = [(AccessListKind::Access, inherited.access), (AccessListKind::Default, inherited.default)];
-        for (kind, value) in lists {
-            if value.is_some() {
-                self.layers.overlay.change(inode, Change::Xattr { name: kind.xattr().into(), value });
-            }
+        for (kind, list) in inherited.lists() {
+            self.layers.overlay.change(inode, Change::Xattr { name: kind.xattr().into(), value: Some(list) });
         }
     }
 }

@@ -84,6 +84,7 @@ impl Volume {
             self.resize(inode, &mut attributes, size)?;
             attributes.modified = now;
         }
+        let counted = attributes.counted_bytes();
         self.drop_privileges(inode, &mut attributes, changes.privileges)?;
         if let Some(permissions) = changes.permissions {
             self.change_mode_of_access_list(inode, permissions)?;
@@ -98,11 +99,12 @@ impl Volume {
             attributes.modified = time.resolve(now);
         }
         attributes.changed = now;
+        self.counts.allocation_changed(counted, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
         Ok(attributes)
     }
 
-    /// Takes away what a file must not keep when somebody changes it.
+    /// Takes away what a file must not keep when somebody changes it. The caller counts and puts the attributes.
     pub(crate) fn drop_privileges(
         &self,
         inode: Inode,
@@ -114,7 +116,7 @@ impl Volume {
         }
         attributes.permissions &= !dropped_bits(attributes.permissions, privileges);
         if self.layers.xattr(inode, CAPABILITY_XATTR)?.is_some() {
-            self.layers.overlay.change(inode, Change::Xattr { name: CAPABILITY_XATTR.into(), value: None });
+            self.put_xattr(inode, attributes, CAPABILITY_XATTR, None)?;
         }
         Ok(())
     }

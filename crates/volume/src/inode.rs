@@ -118,6 +118,8 @@ pub struct Attributes {
     pub size: u64,
     /// Bytes that the content takes, before compression.
     pub allocated_bytes: u64,
+    /// Bytes of its extended attributes, names and values; without those that were set before this was counted.
+    pub xattr_bytes: u64,
     /// When it was last read, as far as anybody said so.
     pub accessed: Timestamp,
     /// Last change of the content.
@@ -141,6 +143,11 @@ impl Attributes {
 
     pub(crate) fn is_directory(&self) -> bool {
         self.kind == Kind::Directory
+    }
+
+    /// What it counts in its volume, beside that it is there.
+    pub(crate) fn counted_bytes(&self) -> u64 {
+        self.allocated_bytes + self.xattr_bytes
     }
 
     /// The content changed just now.

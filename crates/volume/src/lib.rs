@@ -20,7 +20,7 @@
 //! - **A record of the journal means the same whenever it is replayed**: it holds values, not differences.
 //! - **Blocks before what refers to them**: data is put before the journal part or the node that links to it.
 //! - Locks are taken in this order: catalog, volumes, checkpointing, journal, gate, moving, inode locks (in the order of their
-//!   stripes), then, one at a time, what is held for moments: overlay shards, a dirty block, the last checkpoint. Operations
+//!   stripes), the turn of the quota, then, one at a time, what is held for moments: overlay shards, a dirty block, the last checkpoint. Operations
 //!   begin at the gate, which they share; commits and checkpoints begin before it and take it alone.
 //!
 //! What this crate deliberately does not know: the kernel, the network, where blocks lie. Permissions are checked by whoever

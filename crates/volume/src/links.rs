@@ -8,6 +8,13 @@ use crate::limits::LINKS_MAX;
 use crate::names::check_name;
 use crate::{Attributes, Error, Inode, Kind, Result, Volume};
 
+impl Attributes {
+    /// One more name can lead to it; for a directory: one more directory can be in it.
+    pub(crate) fn check_may_gain_link(&self) -> Result<()> {
+        if self.links < LINKS_MAX { Ok(()) } else { Err(Error::TooManyLinks) }
+    }
+}
+
 impl Volume {
     /// Gives an inode one more name, or its first. Who removed the last one does not get it back that way: the kernel sees to it.
     pub fn link(&self, inode: Inode, directory: Inode, name: &[u8]) -> Result<Attributes> {
@@ -24,10 +31,9 @@ impl Volume {
         }
         parent.check_may_gain_names()?;
         attributes.check_unprotected()?;
-        match attributes.links {
-            LINKS_MAX.. => return Err(Error::TooManyLinks),
-            0 => self.set_orphan(inode, None),
-            _ => {}
+        attributes.check_may_gain_link()?;
+        if attributes.links == 0 {
+            self.set_orphan(inode, None);
         }
         attributes.links += 1;
         attributes.parent = directory.0;
@@ -134,5 +140,54 @@ impl Volume {
                 self.reclaim(Inode(dentry.inode))?;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Creator, NewInode, Pool, PoolOptions, RenameMode, VolumeId};
+    use block::{MemoryIndex, Store, StoreOptions};
+    use sim::SimDisk;
+    use std::sync::Arc;
+
+    /// Nobody makes so many: the inode is given the number.
+    fn set_links(volume: &Volume, inode: Inode, links: u32) {
+        let mut attributes = volume.existing(inode).unwrap();
+        attributes.links = links;
+        volume.layers.overlay.change(inode, Change::Attributes(attributes.into()));
+    }
+
+    #[test]
+    fn what_has_as_many_links_as_can_be_gets_no_more() {
+        let store = Store::create(Arc::new(SimDisk::new()), Box::<MemoryIndex>::default(), StoreOptions::default());
+        let owner = Creator { uid: 0, gid: 0 };
+        let options = PoolOptions { background: false, ..PoolOptions::new(owner) };
+        let pool = Pool::open(Arc::new(store.unwrap()), options).unwrap();
+        let volume = pool.volume(VolumeId::FIRST).unwrap();
+        let make = |directory, name: &[u8], new| volume.make(directory, name, new, 0o700, owner);
+        let refused = |result: Result<()>| assert_eq!(result.unwrap_err().errno(), libc::EMLINK);
+
+        let (file, _) = make(Inode::ROOT, b"file", NewInode::File).unwrap();
+        set_links(&volume, file, LINKS_MAX - 1);
+        assert_eq!(volume.link(file, Inode::ROOT, b"last").unwrap().links, LINKS_MAX);
+        refused(volume.link(file, Inode::ROOT, b"beyond").map(drop));
+        volume.unlink(Inode::ROOT, b"last").unwrap();
+        volume.link(file, Inode::ROOT, b"again").unwrap();
+
+        let (full, _) = make(Inode::ROOT, b"full", NewInode::Directory).unwrap();
+        let (moved, _) = make(Inode::ROOT, b"moved", NewInode::Directory).unwrap();
+        make(full, b"inside", NewInode::Directory).unwrap();
+        make(full, b"file", NewInode::File).unwrap();
+        set_links(&volume, full, LINKS_MAX);
+        refused(make(full, b"beyond", NewInode::Directory).map(drop));
+        let rename = |name: &[u8], mode| volume.rename((Inode::ROOT, b"moved"), (full, name), mode);
+        refused(rename(b"beyond", RenameMode::Replace).map(drop));
+        refused(rename(b"file", RenameMode::Exchange).map(drop));
+        make(full, b"another file", NewInode::File).unwrap();
+        volume.rename((full, b"inside"), (full, b"renamed"), RenameMode::Replace).unwrap();
+        rename(b"renamed", RenameMode::Replace).unwrap();
+        assert_eq!(volume.attributes(moved).unwrap().parent, full.0);
+        assert_eq!(volume.attributes(full).unwrap().links, LINKS_MAX);
     }
 }

@@ -145,6 +145,9 @@ impl Volume {
             return Err(Error::Exists);
         }
         parent.check_may_gain_names()?;
+        if new.kind() == Kind::Directory {
+            parent.check_may_gain_link()?;
+        }
         self.check_room(QUOTA_INODE_BYTES)?;
         let (inode, attributes) = self.new_inode(directory, &parent, new, permissions, creator)?;
         if attributes.is_directory() {
@@ -164,14 +167,15 @@ impl Volume {
         creator: Creator,
     ) -> Result<(Inode, Attributes)> {
         let target_bytes = if let NewInode::Symlink(target) = new { target.len() as u64 } else { 0 };
-        self.check_quota(QUOTA_INODE_BYTES + target_bytes)?;
         let inherited = self.inherit(directory, new.kind(), permissions)?;
+        let _admission = self.admit(QUOTA_INODE_BYTES + target_bytes + inherited.counted_bytes())?;
         let inode = self.counts.new_inode().ok_or(Error::NotSupported("more inodes than have numbers"))?;
-        let attributes = self.new_attributes(directory, parent, &new, inherited.permissions, creator);
+        let mut attributes = self.new_attributes(directory, parent, &new, inherited.permissions, creator);
+        attributes.xattr_bytes = inherited.counted_bytes();
         self.layers.overlay.make(inode);
         self.put_inherited(inode, inherited);
+        self.counts.allocation_changed(0, attributes.counted_bytes());
         if let NewInode::Symlink(target) = new {
-            self.counts.allocation_changed(0, attributes.allocated_bytes);
             self.layers.overlay.change(inode, Change::Inline(Some(Bytes::copy_from_slice(target))));
         }
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
@@ -229,6 +233,7 @@ impl Volume {
             device: new.device(),
             size,
             allocated_bytes: size,
+            xattr_bytes: 0,
             accessed: now,
             modified: now,
             changed: now,

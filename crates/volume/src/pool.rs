@@ -266,6 +266,7 @@ impl Pool {
             device: 0,
             size: 0,
             allocated_bytes: 0,
+            xattr_bytes: 0,
             accessed: now,
             modified: now,
             changed: now,

@@ -7,9 +7,11 @@ use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INODE_NUMBER_MAX};
 use crate::{Attributes, InodeFlags, Kind, Timestamp};
 use block::Name;
 
-/// Versions of an inode's attributes: the second has flags. An inode without any is written as the first.
+/// Versions of an inode's attributes: the second has flags, the third also the length of the extended attributes. What an inode does
+/// not need is not written.
 const ATTRIBUTES: u8 = 1;
 const ATTRIBUTES_WITH_FLAGS: u8 = 2;
+const ATTRIBUTES_WITH_XATTRS: u8 = 3;
 
 const KINDS: [Kind; 7] =
     [Kind::File, Kind::Directory, Kind::Symlink, Kind::Fifo, Kind::Socket, Kind::CharacterDevice, Kind::BlockDevice];
@@ -41,8 +43,12 @@ pub(crate) fn timestamp(reader: &mut Reader<'_>) -> Parsed<Timestamp> {
 }
 
 pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
-    let has_flags = attributes.flags != InodeFlags::default();
-    bytes.put_u8(if has_flags { ATTRIBUTES_WITH_FLAGS } else { ATTRIBUTES });
+    let version = match (attributes.flags, attributes.xattr_bytes) {
+        (_, 1..) => ATTRIBUTES_WITH_XATTRS,
+        (flags, 0) if flags != InodeFlags::default() => ATTRIBUTES_WITH_FLAGS,
+        _ => ATTRIBUTES,
+    };
+    bytes.put_u8(version);
     bytes.put_u8(kind_byte(attributes.kind));
     bytes.put_u16(attributes.permissions as u16);
     bytes.put_u32(attributes.uid);
@@ -55,15 +61,18 @@ pub(crate) fn put_attributes(bytes: &mut Vec<u8>, attributes: &Attributes) {
     for time in [attributes.accessed, attributes.modified, attributes.changed, attributes.born] {
         put_timestamp(bytes, time);
     }
-    if has_flags {
+    if version >= ATTRIBUTES_WITH_FLAGS {
         bytes.put_u32(attributes.flags.bits());
+    }
+    if version >= ATTRIBUTES_WITH_XATTRS {
+        bytes.put_u64(attributes.xattr_bytes);
     }
 }
 
 pub(crate) fn attributes(reader: &mut Reader<'_>) -> Parsed<Attributes> {
     let version = match reader.u8()? {
         0 => return Err(Malformed::Bytes),
-        version @ (ATTRIBUTES | ATTRIBUTES_WITH_FLAGS) => version,
+        version @ (ATTRIBUTES | ATTRIBUTES_WITH_FLAGS | ATTRIBUTES_WITH_XATTRS) => version,
         _ => return Err(Malformed::Newer),
     };
     Ok(Attributes {
@@ -81,8 +90,12 @@ pub(crate) fn attributes(reader: &mut Reader<'_>) -> Parsed<Attributes> {
         changed: timestamp(reader)?,
         born: timestamp(reader)?,
         flags: match version {
-            ATTRIBUTES_WITH_FLAGS => InodeFlags::from_bits(reader.u32()?).ok_or(Malformed::Newer)?,
-            _ => InodeFlags::default(),
+            ATTRIBUTES => InodeFlags::default(),
+            _ => InodeFlags::from_bits(reader.u32()?).ok_or(Malformed::Newer)?,
+        },
+        xattr_bytes: match version {
+            ATTRIBUTES_WITH_XATTRS => reader.u64()?,
+            _ => 0,
         },
     })
 }

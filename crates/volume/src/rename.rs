@@ -126,6 +126,10 @@ impl Volume {
         parent.check_may_lose_names()?;
         moved.check_unprotected()?;
         let gaining = self.directory(to.directory)?;
+        let replaces_directory = target.is_some_and(|target| target.kind == Kind::Directory);
+        if moved.is_directory() && from.directory != to.directory && !replaces_directory {
+            gaining.check_may_gain_link()?;
+        }
         match target {
             Some(target) => {
                 let replaced = self.existing(Inode(target.inode))?;
@@ -170,6 +174,10 @@ impl Volume {
         }
         one.check_unprotected()?;
         other.check_unprotected()?;
+        if from.directory != to.directory && one.is_directory() != other.is_directory() {
+            let gaining = if one.is_directory() { to.directory } else { from.directory };
+            self.directory(gaining)?.check_may_gain_link()?;
+        }
         let mut parent = self.directory(from.directory)?;
         parent.links = (parent.links + other.is_directory() as u32).saturating_sub(one.is_directory() as u32);
         self.set_dentry(from.directory, &mut parent, from.name, Some(target));

@@ -9,6 +9,7 @@ use crate::kept::{Kept, Pins, Sweep};
 use crate::limits::{
     DIRTY_BYTES_COMMIT, DIRTY_BYTES_MAX, INODE_NUMBER_MAX, OVERLAY_BYTES_CHECKPOINT, OVERLAY_BYTES_MAX,
 };
+use crate::quota::Admissions;
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::view::View;
@@ -35,6 +36,7 @@ pub struct Volume {
     /// Counts the cuts that commits have made. Data of an earlier epoch never changes in place.
     pub(crate) epoch: AtomicU64,
     pub(crate) counts: Counts,
+    pub(crate) admissions: Admissions,
     pub(crate) journal: Mutex<Journal>,
     pub(crate) checkpointing: Mutex<Checkpointing>,
     pub(crate) last_checkpoint: Mutex<LastCheckpoint>,
@@ -88,7 +90,7 @@ impl Counts {
 
     pub(crate) fn inode_gone(&self, attributes: &Attributes) {
         self.inodes.fetch_sub(1, Ordering::Relaxed);
-        self.allocation_changed(attributes.allocated_bytes, 0);
+        self.allocation_changed(attributes.counted_bytes(), 0);
     }
 
     pub(crate) fn allocation_changed(&self, before: u64, after: u64) {
@@ -125,6 +127,7 @@ impl Volume {
             gate: RwLock::new(()),
             epoch: AtomicU64::new(0),
             counts: Counts::new(root.counters, freed_bytes),
+            admissions: Admissions::default(),
             journal: Mutex::new(Journal::behind(root.sequence)),
             checkpointing: Mutex::default(),
             moving: Mutex::new(()),

@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::limits::{XATTR_LIST_BYTES_MAX, XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX};
-use crate::{Error, Inode, Result, View, Volume};
+use crate::{Attributes, Error, Inode, Result, View, Volume};
 use bytes::Bytes;
 
 /// What [`Volume::set_xattr`] does with an attribute that is there, or is not.
@@ -64,8 +64,11 @@ impl Volume {
         let _lock = self.locks.write(inode);
         let mut attributes = self.existing(inode)?;
         attributes.check_unprotected()?;
-        let is_there = self.layers.xattr(inode, name)?.is_some();
+        let before = self.layers.xattr(inode, name)?;
+        let is_there = before.is_some();
         check(is_there)?;
+        let taken = |value: &Option<Bytes>| value.as_ref().map_or(0, |value| taken_bytes(name, value));
+        let _admission = self.admit(taken(&value).saturating_sub(taken(&before)))?;
         if let Some(value) = &value {
             self.check_room(value.len() as u64)?;
         }
@@ -76,9 +79,31 @@ impl Volume {
                 return Err(Error::ValueTooLarge);
             }
         }
+        let counted = attributes.counted_bytes();
+        self.put_xattr(inode, &mut attributes, name, value)?;
         attributes.changed = self.now();
-        self.layers.overlay.change(inode, Change::Xattr { name: name.into(), value });
+        self.counts.allocation_changed(counted, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
     }
+
+    /// Sets or removes an attribute, whatever is there. The caller holds the gate and the inode's lock, counts and puts the attributes.
+    pub(crate) fn put_xattr(
+        &self,
+        inode: Inode,
+        attributes: &mut Attributes,
+        name: &[u8],
+        value: Option<Bytes>,
+    ) -> Result<()> {
+        let removed = self.layers.xattr(inode, name)?.map_or(0, |value| taken_bytes(name, &value));
+        let added = value.as_ref().map_or(0, |value| taken_bytes(name, value));
+        attributes.xattr_bytes = attributes.xattr_bytes.saturating_sub(removed) + added;
+        self.layers.overlay.change(inode, Change::Xattr { name: name.into(), value });
+        Ok(())
+    }
+}
+
+/// What an attribute counts, in bytes.
+pub(crate) fn taken_bytes(name: &[u8], value: &[u8]) -> u64 {
+    (name.len() + value.len()) as u64
 }

@@ -3,6 +3,7 @@
 use crate::change::Change;
 use crate::extent::{Extent, Source};
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
+use crate::quota::Admission;
 use crate::{Attributes, Error, Inode, Privileges, Result, View, Volume};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -72,31 +73,32 @@ impl Volume {
             return Err(Error::Invalid("a range cannot be copied onto itself"));
         }
         self.check_room(2 * INLINE_BYTES_MAX as u64)?;
-        self.drop_privileges(to.inode, &mut attributes, privileges)?;
-        let before = attributes.allocated_bytes;
-        let copied = match source.inline_content(from.inode, source_size)? {
+        let before = attributes.counted_bytes();
+        let (copied, admission) = match source.inline_content(from.inode, source_size)? {
             Some(content) => {
-                self.check_quota_of(2 * INLINE_BYTES_MAX as u64, || {
+                let admission = self.admit_exactly(2 * INLINE_BYTES_MAX as u64, || {
                     self.added_by_write(to.inode, &attributes, to.offset, end)
                 })?;
                 let bytes = content.slice(from.offset as usize..(from.offset + length) as usize);
                 self.counting(to.inode, &mut attributes, to.offset, end, |attributes| {
                     self.put_bytes(to.inode, attributes, to.offset, &bytes)
                 })?;
-                length
+                (length, admission)
             }
             None => self.counting(to.inode, &mut attributes, to.offset, end, |attributes| {
                 self.clone_extents(source, from, to, length, attributes)
             })?,
         };
+        self.drop_privileges(to.inode, &mut attributes, privileges)?;
         attributes.size = attributes.size.max(to.offset + copied);
         attributes.touch_content(self.now());
-        self.counts.allocation_changed(before, attributes.allocated_bytes);
+        self.counts.allocation_changed(before, attributes.counted_bytes());
+        drop(admission);
         self.layers.overlay.change(to.inode, Change::Attributes(attributes.into()));
         Ok(copied)
     }
 
-    /// Gives how many bytes one operation copies.
+    /// Gives how many bytes one operation copies, admitted until they are counted.
     fn clone_extents(
         &self,
         source: &View,
@@ -104,11 +106,11 @@ impl Volume {
         to: FilePoint,
         length: u64,
         attributes: &mut Attributes,
-    ) -> Result<u64> {
+    ) -> Result<(u64, Admission<'_>)> {
         let (extents, source_end) = source.layers.first_extents(from.inode, from.offset, from.offset + length)?;
         let (_, target_end) = self.layers.first_extents(to.inode, to.offset, to.offset + length)?;
         let copied = (source_end - from.offset).min(target_end - to.offset);
-        self.check_quota_of(copied, || {
+        let admission = self.admit_exactly(copied, || {
             let replaced = self.allocated_in(to.inode, attributes, to.offset, to.offset + copied)?;
             Ok(clones(from.offset..from.offset + copied, &extents)
                 .map(|(_, part)| part.length as u64)
@@ -125,7 +127,7 @@ impl Volume {
             self.put_cut(to.inode, to.offset + offset, &part.shared());
         }
         attributes.allocated_bytes = (attributes.allocated_bytes + added).saturating_sub(removed);
-        Ok(copied)
+        Ok((copied, admission))
     }
 
     /// Puts an extent, cut where chunks end.

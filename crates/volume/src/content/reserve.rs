@@ -61,7 +61,7 @@ impl Volume {
     fn set_aside(&self, inode: Inode, attributes: &mut Attributes, offset: u64, end: u64) -> Result<()> {
         let (from, to) = (offset - offset % RESERVED_UNIT_BYTES, end.next_multiple_of(RESERVED_UNIT_BYTES));
         let added = to - from - self.allocated_in(inode, attributes, from, to)?;
-        self.check_quota(added)?;
+        let _admission = self.admit(added)?;
         if added > self.room_bytes()? {
             return Err(block::Error::Full.into());
         }

@@ -12,9 +12,10 @@ impl Volume {
             return Err(Error::FileTooLarge);
         }
         let before = attributes.allocated_bytes;
+        let mut admission = None;
         match self.inline_content(inode, attributes.size)? {
             Some(content) if size <= INLINE_BYTES_MAX as u64 => {
-                self.check_quota(size.saturating_sub(attributes.size))?;
+                admission = Some(self.admit(size.saturating_sub(attributes.size))?);
                 let mut content = content.to_vec();
                 content.resize(size as usize, 0);
                 self.set_inline(inode, attributes, content);
@@ -29,6 +30,7 @@ impl Volume {
         }
         attributes.size = size;
         self.counts.allocation_changed(before, attributes.allocated_bytes);
+        drop(admission);
         Ok(())
     }
 

@@ -27,17 +27,17 @@ impl Volume {
         }
         attributes.check_may_write(offset)?;
         self.check_room((bytes.len() + INLINE_BYTES_MAX) as u64)?;
-        self.drop_privileges(inode, &mut attributes, privileges)?;
-        let before = attributes.allocated_bytes;
-        self.check_quota_of(bytes.len() as u64 + INLINE_BYTES_MAX as u64, || {
+        let before = attributes.counted_bytes();
+        let _admission = self.admit_exactly(bytes.len() as u64 + INLINE_BYTES_MAX as u64, || {
             self.added_by_write(inode, &attributes, offset, end)
         })?;
+        self.drop_privileges(inode, &mut attributes, privileges)?;
         self.counting(inode, &mut attributes, offset, end, |attributes| {
             self.put_bytes(inode, attributes, offset, bytes)
         })?;
         attributes.size = attributes.size.max(end);
         attributes.touch_content(self.now());
-        self.counts.allocation_changed(before, attributes.allocated_bytes);
+        self.counts.allocation_changed(before, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
     }
