@@ -3,10 +3,11 @@
 use crate::convert::{self, VALID, errno};
 use crate::listing::list;
 use crate::lookups::Lookups;
+use crate::notifications::Notifications;
 use crate::{inode_flags, privileges, xattr_name};
 use fuse::{
     CachedAttr, CopyPoint, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, Filesystem, Ioctl, IoctlResult,
-    NameBuffer, OpenFlags, Opened, OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode,
+    NameBuffer, Notification, OpenFlags, Opened, OpenedFlags, ReadOptions, RenameFlags, Request, SetAttr, SetXattrMode,
     SetXattrOptions, StatFs, Statx, StatxMask, StatxRequest, ValueBuffer, WriteOptions,
 };
 use std::sync::Arc;
@@ -21,11 +22,12 @@ pub(crate) struct VolumeFilesystem {
     volume: Arc<Volume>,
     lookups: Lookups,
     access_times: AccessTimes,
+    notifications: Arc<Notifications>,
 }
 
 impl VolumeFilesystem {
-    pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes) -> Self {
-        Self { volume, lookups: Lookups::new(), access_times }
+    pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes, notifications: Arc<Notifications>) -> Self {
+        Self { volume, lookups: Lookups::new(), access_times, notifications }
     }
 
     /// How long the kernel may keep what it is told. A mirror changes a replica behind its back.
@@ -397,7 +399,12 @@ impl Filesystem for VolumeFilesystem {
         input: &[u8],
         output: &mut [u8],
     ) -> Result<IoctlResult, Errno> {
-        inode_flags::ioctl(&self.volume, Inode(node), ioctl, input, output)
+        let result = inode_flags::ioctl(&self.volume, Inode(node), ioctl, input, output)?;
+        if inode_flags::is_set_by(ioctl) {
+            // The kernel keeps the attributes that it knows (`fuse_fileattr_set`), and with them the old time of change.
+            self.notifications.offer([Notification::InvalidateInode { node, offset: -1, length: 0 }]);
+        }
+        Ok(result)
     }
 
     fn fallocate(&self, _: &Request, node: u64, _: u64, offset: u64, length: u64, mode: u32) -> Result<(), Errno> {

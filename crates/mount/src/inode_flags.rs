@@ -46,6 +46,11 @@ pub(crate) fn statx_mask() -> u64 {
     FLAGS.iter().map(|numbers| numbers.statx).sum()
 }
 
+/// Whether a successful ioctl has set flags.
+pub(crate) fn is_set_by(ioctl: Ioctl) -> bool {
+    matches!(ioctl.command, SET_FLAGS | SET_EXTENDED)
+}
+
 /// Carries out an ioctl on flags; ENOTTY for all others.
 pub(crate) fn ioctl(
     volume: &Volume,

@@ -1,6 +1,7 @@
 //! What the kernel has to forget when a volume changes without it.
 
 use crate::filesystem::VolumeFilesystem;
+use crate::notifications::Notifications;
 use crate::past::Past;
 use fuse::Notification;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use volume::{KeptId, Watcher};
 pub(crate) struct KernelCaches {
     pub(crate) live: Arc<VolumeFilesystem>,
     pub(crate) past: Arc<Past>,
+    pub(crate) notifications: Arc<Notifications>,
 }
 
 impl Watcher for KernelCaches {
@@ -21,7 +23,7 @@ impl Watcher for KernelCaches {
     fn state_replaced(&self) {
         let drop_inode = |inode: volume::Inode| Notification::InvalidateInode { node: inode.0, offset: 0, length: 0 };
         let inodes = self.live.known_inodes().into_iter().map(drop_inode);
-        self.past.tell([Notification::IncrementEpoch].into_iter().chain(inodes));
+        self.notifications.tell([Notification::IncrementEpoch].into_iter().chain(inodes));
     }
 
     fn drop_unused_views(&self, root: KeptId) {

@@ -11,6 +11,7 @@ mod inode_flags;
 mod kernel_caches;
 mod listing;
 mod lookups;
+mod notifications;
 mod past;
 mod place;
 mod privileges;

@@ -9,17 +9,18 @@ mod slots;
 
 use crate::convert::{self, VALID, errno};
 use crate::listing::list;
+use crate::notifications::Notifications;
 use crate::place::Place;
 use crate::xattr_name;
 use fuse::{
-    Attr, CachedAttr, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, NameBuffer, Notification, Notifier,
-    NotifierQueue, QueueFull, Request, ValueBuffer,
+    Attr, CachedAttr, DirectoryBuffer, DirectoryPlusBuffer, Entry, Errno, NameBuffer, Notification, Request,
+    ValueBuffer,
 };
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use slots::{Slot, SlotEntry, Slots};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use volume::{
     AccessListKind, Attributes, Error, Inode, KeptId, KeptRoot, Kind, Snapshot, SnapshotError, View, Volume,
@@ -31,9 +32,6 @@ pub(crate) const SNAPSHOTS: &[u8] = b".snapshots";
 
 /// Begins the name of a moment.
 const MOMENT: char = '@';
-
-/// Notifications that may wait.
-const NOTIFICATIONS_MAX: usize = 4096;
 
 /// Nodes that one notification names.
 const PRUNE_NODES_MAX: usize = 256;
@@ -47,32 +45,21 @@ pub(crate) struct Past {
     slots: Slots,
     /// How often the `.snapshots` of each directory was named to the kernel.
     shelves: Mutex<HashMap<Inode, u64>>,
-    notifications: OnceLock<NotifierQueue>,
+    notifications: Arc<Notifications>,
 }
 
 impl Past {
-    pub(crate) fn new(volume: Arc<Volume>) -> Self {
-        Self { volume, slots: Slots::default(), shelves: Mutex::default(), notifications: OnceLock::new() }
-    }
-
-    /// Tells the kernel from now on.
-    pub(crate) fn notify(&self, notifier: Notifier) -> std::io::Result<()> {
-        let queue = NotifierQueue::new(notifier, NOTIFICATIONS_MAX)?;
-        self.notifications.set(queue).map_err(|_| std::io::ErrorKind::AlreadyExists.into())
+    pub(crate) fn new(volume: Arc<Volume>, notifications: Arc<Notifications>) -> Self {
+        Self { volume, slots: Slots::default(), shelves: Mutex::default(), notifications }
     }
 
     /// Asks the kernel to drop what it knows of a slot and nobody uses. The name goes first; what was in use when that went, and
     /// is not any more, is found by its number (from Linux 6.18 on). What does not fit is left out: the kernel may forget at any time.
     fn suggest(&self, slot: &Slot) {
-        let Some(queue) = self.notifications.get() else { return };
         let (parent, name) = (Place::Shelf(slot.entry.directory).node(), slot.entry.name.clone());
         let prune = slot.known_nodes();
         let prunes = prune.chunks(PRUNE_NODES_MAX).map(|nodes| Notification::Prune { nodes: nodes.into() });
-        for notification in [Notification::InvalidateEntry { parent, name }].into_iter().chain(prunes) {
-            if queue.push(notification).is_err() {
-                return;
-            }
-        }
+        self.notifications.offer([Notification::InvalidateEntry { parent, name }].into_iter().chain(prunes));
     }
 
     /// The `.snapshots` of a directory of the newest state.
@@ -357,22 +344,10 @@ impl Past {
         let shelves: Vec<_> = self.shelves.lock().keys().copied().collect();
         let node = |directory| Place::Shelf(directory).node();
         let drop_list = |directory| Notification::InvalidateInode { node: node(directory), offset: 0, length: 0 };
-        self.tell(shelves.into_iter().map(drop_list));
+        self.notifications.tell(shelves.into_iter().map(drop_list));
     }
 
     pub(crate) fn drop_unused_views(&self, root: KeptId) {
         self.slots.of_root(root).iter().for_each(|slot| self.suggest(slot));
-    }
-
-    /// Returns when the kernel has taken notice. Never from a request handler.
-    pub(crate) fn tell(&self, notifications: impl IntoIterator<Item = Notification>) {
-        let Some(queue) = self.notifications.get() else { return };
-        for mut notification in notifications {
-            while let Err(QueueFull(back)) = queue.push(notification) {
-                queue.flush();
-                notification = back;
-            }
-        }
-        queue.flush();
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::filesystem::VolumeFilesystem;
 use crate::kernel_caches::KernelCaches;
+use crate::notifications::Notifications;
 use crate::past::{Past, SNAPSHOTS};
 use crate::place::Place;
 use fuse::{
@@ -16,21 +17,25 @@ use volume::{AccessTimes, Volume};
 pub(crate) struct Router {
     live: Arc<VolumeFilesystem>,
     past: Arc<Past>,
+    notifications: Arc<Notifications>,
 }
 
 impl Router {
     pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes) -> Self {
-        let past = Arc::new(Past::new(volume.clone()));
-        Self { live: Arc::new(VolumeFilesystem::new(volume, access_times)), past }
+        let notifications = Arc::<Notifications>::default();
+        let past = Arc::new(Past::new(volume.clone(), notifications.clone()));
+        let live = Arc::new(VolumeFilesystem::new(volume, access_times, notifications.clone()));
+        Self { live, past, notifications }
     }
 
-    pub(crate) fn past(&self) -> &Arc<Past> {
-        &self.past
+    /// The way to the kernel, for who has its end.
+    pub(crate) fn notifications(&self) -> &Arc<Notifications> {
+        &self.notifications
     }
 
     /// What the kernel knows of both.
     pub(crate) fn kernel_caches(&self) -> KernelCaches {
-        KernelCaches { live: self.live.clone(), past: self.past.clone() }
+        KernelCaches { live: self.live.clone(), past: self.past.clone(), notifications: self.notifications.clone() }
     }
 
     /// Lets changes of the newest state through.

@@ -36,7 +36,7 @@ impl VolumeMount {
         let read_only = options.read_only || wanted.read_only;
         let access_times = if read_only { AccessTimes::Never } else { wanted.access_times };
         let filesystem = Arc::new(Router::new(volume.clone(), access_times));
-        let (past, caches) = (filesystem.past().clone(), Arc::new(filesystem.kernel_caches()));
+        let (notifications, caches) = (filesystem.notifications().clone(), Arc::new(filesystem.kernel_caches()));
         let is_root = rustix::process::geteuid().is_root();
         let mount = fuse::MountOptions {
             source: options.source.into(),
@@ -61,7 +61,8 @@ impl VolumeMount {
         let config = config.with(Features::HANDLE_KILLPRIV_V2);
         let config = config.with(Features::POSIX_ACL | Features::DONT_MASK | Features::EXPORT_SUPPORT);
         let (session, unsynced) = mount_synced(filesystem, mountpoint, mount, &config)?;
-        past.notify(session.notifier())
+        notifications
+            .begin(session.notifier())
             .map_err(|source| fuse::Error::Transport { what: "a thread for notifications", source })?;
         let caches: Arc<dyn Watcher> = caches;
         volume.watch(Arc::downgrade(&caches));

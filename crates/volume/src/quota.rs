@@ -106,11 +106,7 @@ impl Volume {
     }
 
     /// As [`Volume::admit`]; what is added exactly is looked at only where the most that it can be does not fit.
-    pub(crate) fn admit_exactly(
-        &self,
-        added_max: u64,
-        added: impl FnOnce() -> Result<u64>,
-    ) -> Result<Admission<'_>> {
+    pub(crate) fn admit_exactly(&self, added_max: u64, added: impl FnOnce() -> Result<u64>) -> Result<Admission<'_>> {
         let Some(quota) = self.quota_bytes() else { return Ok(Admission::Unlimited) };
         let claim = self.admissions.claim(added_max);
         let claimed = self.admissions.claimed_bytes.load(Ordering::SeqCst);

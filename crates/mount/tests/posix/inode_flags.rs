@@ -8,8 +8,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn set(path: &Path, flags: IFlags) {
     ioctl_setflags(File::open(path).unwrap(), flags).unwrap();
@@ -111,4 +112,24 @@ fn flags_stay_are_inherited_and_unknown_ones_refused() {
     let file = File::open(directory.join("file")).unwrap();
     assert_eq!(ioctl_setflags(&file, IFlags::COMPRESSED), Err(Errno::OPNOTSUPP));
     assert_eq!(flags(&directory.join("file")), IFlags::NODUMP | IFlags::NOATIME);
+}
+
+/// The kernel keeps the old time until it is told, a moment after the call has returned.
+#[test]
+fn setting_flags_shows_as_a_change_of_the_inode() {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let mounted = Mounted::new();
+    fs::create_dir(mounted.path("directory")).unwrap();
+    mounted.file("file", b"");
+    for path in [mounted.path("file"), mounted.path("directory")] {
+        for flags in [IFlags::NODUMP, IFlags::empty()] {
+            let changed = || fs::metadata(&path).map(|metadata| (metadata.ctime(), metadata.ctime_nsec())).unwrap();
+            let (before, start) = (changed(), Instant::now());
+            set(&path, flags);
+            while changed() == before {
+                assert!(start.elapsed() < PATIENCE, "{} never shows it", path.display());
+                std::thread::yield_now();
+            }
+        }
+    }
 }
