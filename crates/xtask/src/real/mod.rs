@@ -23,6 +23,7 @@ mod fanotify;
 mod git;
 mod kill;
 mod lists;
+mod load;
 mod manifest;
 pub(crate) mod mounts;
 mod nfs;
@@ -54,7 +55,7 @@ const TEST_TIME_MAX: Duration = Duration::from_secs(60 * 60);
 /// What a round of kills adds to that.
 const ROUND_TIME_MAX: Duration = Duration::from_secs(120);
 
-/// Kills of the scenario `kill`.
+/// Kills of each of the scenarios `kill` and `load`.
 const KILL_ROUNDS_DEFAULT: usize = 5;
 
 /// Where to test, and what.
@@ -66,7 +67,7 @@ pub(crate) struct Options {
     /// Choose the moments of the kills as an earlier run did
     #[arg(long)]
     seed: Option<u64>,
-    /// How many times the scenario `kill` kills [default: 5]
+    /// How many times each of the scenarios `kill` and `load` kills [default: 5]
     #[arg(long)]
     rounds: Option<usize>,
     /// Play only these scenarios (and `extract`, which the others need)
@@ -112,6 +113,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "nfs", about: "NFS-Ganesha serves the mount again", play: nfs::play },
     Scenario { name: "debian", about: "a Debian tree is made, entered and added to", play: debian::play },
     Scenario { name: "kill", about: "what was synced before a SIGKILL is there and equal", play: kill::play },
+    Scenario { name: "load", about: "what was acknowledged under a mixed load survives a SIGKILL", play: load::play },
     Scenario { name: "again", about: "down and up, and all is equal", play: again::play },
     Scenario { name: "user", about: "an ordinary user's pool does the same", play: user::play },
 ];
