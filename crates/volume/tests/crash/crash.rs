@@ -33,6 +33,14 @@ pub(crate) struct Tally {
     pub(crate) in_recovery: AtomicU64,
     /// Segments that garbage collections retired.
     pub(crate) retired: AtomicU64,
+    /// Rollbacks.
+    pub(crate) rolled_back: AtomicU64,
+    /// Clones.
+    pub(crate) cloned: AtomicU64,
+    /// States that replicas took over.
+    pub(crate) received: AtomicU64,
+    /// Replicas that became writable, or replicas again.
+    pub(crate) roles: AtomicU64,
 }
 
 /// What is left of a disk at a loss of power.

@@ -1,7 +1,8 @@
 //! The power goes at every operation of the disk; what comes back must be the state after some prefix of the operations, with
 //! every operation before the last completed sync in it (contract 1).
 //!
-//! - [`random`]: seeded workloads of all operations, on two volumes, with snapshots, history, syncs, checkpoints and restarts in between.
+//! - [`random`]: seeded workloads of all operations, on several volumes, with snapshots, history, collections, syncs and checkpoints in
+//!   between; [`lineage`]: also with rollbacks, clones, replicas, other retentions and restarts.
 //! - [`sequences`]: every sequence of one and of two core operations with every placement of a sync, in the manner of ACE (Mohan
 //!   et al., "Finding Crash-Consistency Bugs with Bounded Black-Box Crash Testing", OSDI 2018).
 //! - [`writers`]: several threads, beside the pool's own.
@@ -13,10 +14,12 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod breaks;
+mod collecting;
 mod crash;
 #[path = "../model/kept.rs"]
 #[allow(dead_code, reason = "the model test uses all of it")]
 mod kept;
+mod lineage;
 #[path = "../model/model.rs"]
 mod model;
 #[path = "../model/place.rs"]
