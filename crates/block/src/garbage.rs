@@ -36,21 +36,18 @@ mod marks;
 mod places;
 mod policy;
 mod progress;
-mod sabotage;
 mod sweep;
 
 pub(crate) use barrier::Barrier;
 pub use live::{Alive, Live};
 pub use policy::Thrift;
 pub use progress::{CollectionProgress, CollectionStage};
-pub use sabotage::Sabotage;
 
 use crate::{Position, RecordKind, Result, Store, StoredRecord};
 use compact::Compact;
 use mark::Mark;
 use marks::Marks;
 use parking_lot::{Mutex, MutexGuard};
-use sabotage::Sabotaged;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use sweep::Sweep;
@@ -66,7 +63,6 @@ pub(crate) struct Garbage {
     /// Collections since the store was opened: each has another salt.
     begun: AtomicU64,
     progress: Mutex<CollectionProgress>,
-    pub(crate) sabotaged: Sabotaged,
 }
 
 /// Keeps a collection from beginning, until it is dropped. See [`Store::hold`].
@@ -129,12 +125,6 @@ impl Store {
     /// How the collection that is under way goes, or how the last one went, since the store was opened.
     pub fn collection_progress(&self) -> CollectionProgress {
         *self.garbage.progress.lock()
-    }
-
-    /// Makes a mistake from now on, for tests that show that they notice it.
-    #[doc(hidden)]
-    pub fn sabotage(&self, sabotage: Sabotage) {
-        self.garbage.sabotaged.begin(sabotage);
     }
 
     fn report(&self, change: impl FnOnce(&mut CollectionProgress)) {

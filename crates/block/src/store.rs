@@ -32,6 +32,7 @@ use crate::recent::Recent;
 use crate::recovery::{Progress, Recovered, entry, recover};
 use crate::reserve;
 use crate::roots::Roots;
+use crate::sabotage::{Sabotage, Sabotaged};
 use crate::segments::Segments;
 use crate::{Block, directory::DirectoryLock};
 use crate::{
@@ -65,6 +66,7 @@ pub struct Store {
     pub(crate) damage: Option<String>,
     pub(crate) indexed: Indexed,
     pub(crate) garbage: Garbage,
+    pub(crate) sabotaged: Sabotaged,
     reads: AtomicU64,
     deduplicated: AtomicU64,
     lock: Mutex<Option<DirectoryLock>>,
@@ -138,6 +140,7 @@ impl Store {
             copied: Mutex::default(),
             damage: beyond.damage,
             garbage: Garbage::default(),
+            sabotaged: Sabotaged::default(),
             reads: AtomicU64::new(0),
             deduplicated: AtomicU64::new(0),
             lock: Mutex::new(None),
@@ -215,6 +218,12 @@ impl Store {
             None => self.log.check(),
             Some(reason) => Err(Error::ReadOnly { reason: reason.clone() }),
         }
+    }
+
+    /// Makes a mistake from now on, for tests that show that they notice it.
+    #[doc(hidden)]
+    pub fn sabotage(&self, sabotage: Sabotage) {
+        self.sabotaged.begin(sabotage);
     }
 
     /// Whether the store takes writes.

@@ -9,7 +9,7 @@
 #[allow(dead_code, reason = "other tests use all of it")]
 mod place;
 
-use block::{Disk, MemoryIndex};
+use block::{Disk, MemoryIndex, Sabotage};
 use place::{OWNER, main_volume, open_pool_with};
 use sim::{Random, SimDisk};
 use std::collections::BTreeMap;
@@ -27,11 +27,16 @@ const TRIAL_TIME_MAX: Duration = Duration::from_secs(300);
 const FOLDERS: u64 = 4;
 const FILES: u64 = 6;
 
+/// Of so many trials, one is on a store that bad memory has written to: there, checksums are right and names are not.
+const GARBLED_EACH: u64 = 5;
+
 /// A store with known content.
 struct Original {
     disk: SimDisk,
     index: MemoryIndex,
     files: BTreeMap<String, Vec<u8>>,
+    /// A mistake that reading makes, to show that it is noticed.
+    mistake: Option<Sabotage>,
 }
 
 /// What trials came to.
@@ -57,12 +62,16 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 impl Original {
-    fn make() -> Self {
+    /// With another mistake while its last folder is written.
+    fn make(while_writing: Option<Sabotage>) -> Self {
         let (disk, index) = (SimDisk::new(), MemoryIndex::default());
         let pool = open_pool_with(&disk, index.clone(), true, &Arc::default()).unwrap();
         let volume = main_volume(&pool);
         let (mut random, mut files) = (Random::new(1), BTreeMap::new());
         for folder in 0..FOLDERS {
+            if folder + 1 == FOLDERS {
+                while_writing.into_iter().for_each(|mistake| pool.store().sabotage(mistake));
+            }
             let name = format!("folder{folder}");
             let (directory, _) = volume.make(Inode::ROOT, name.as_bytes(), NewInode::Directory, 0o755, OWNER).unwrap();
             for file in 0..FILES {
@@ -75,7 +84,7 @@ impl Original {
             }
             pool.checkpoint().unwrap();
         }
-        Self { disk, index, files }
+        Self { disk, index, files, mistake: None }
     }
 
     /// Damages a copy, opens it and reads all of it.
@@ -88,6 +97,7 @@ impl Original {
             Ok(pool) => pool,
             Err(_) => return Ok(Outcome::Refused),
         };
+        self.mistake.into_iter().for_each(|mistake| pool.store().sabotage(mistake));
         self.check(&pool).map_err(|why| format!("{what}: {why}"))
     }
 
@@ -180,13 +190,14 @@ fn damage(disk: &SimDisk, random: &mut Random) -> String {
 
 #[test]
 fn whatever_is_damaged_is_an_error_and_named_and_all_else_is_as_it_was_written() {
-    let original = Arc::new(Original::make());
+    let (original, garbled) = (Original::make(None), Original::make(Some(Sabotage::GarbleBlocks)));
     let first = number("CORRUPT_SEED").unwrap_or(0);
     let trials = number("CORRUPT_TRIALS").unwrap_or(TRIALS_DEFAULT);
     let mut tally = Tally::default();
     let (sender, receiver) = mpsc::channel();
     let work = std::thread::spawn(move || {
         for seed in first..first + trials {
+            let original = if seed % GARBLED_EACH == 0 { &garbled } else { &original };
             if sender.send((seed, original.trial(seed))).is_err() {
                 return;
             }
@@ -205,4 +216,12 @@ fn whatever_is_damaged_is_an_error_and_named_and_all_else_is_as_it_was_written()
     work.join().unwrap();
     println!("{tally:?}");
     assert!(tally.partly > tally.trials / 10, "{tally:?}");
+}
+
+/// A deliberate break: a store that does not compare names serves what bad memory has written.
+#[test]
+fn a_store_that_does_not_compare_names_is_noticed() {
+    let garbled = Original { mistake: Some(Sabotage::SkipNames), ..Original::make(Some(Sabotage::GarbleBlocks)) };
+    let noticed = (0..20).find_map(|seed| garbled.trial(seed).err()).expect("it went unnoticed");
+    assert!(noticed.contains("has another content"), "{noticed}");
 }

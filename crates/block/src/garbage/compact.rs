@@ -68,7 +68,7 @@ impl Compact {
         match rewrite.step(store)? {
             Rewritten::Partly => return Ok(true),
             Rewritten::Wholly => {
-                if !store.garbage.sabotaged.retire_too_early.load(Ordering::Relaxed) {
+                if !store.sabotaged.retire_too_early.load(Ordering::Relaxed) {
                     store.sync()?;
                     store.flush_index()?;
                 }

@@ -51,7 +51,7 @@ impl Store {
         }
         let Content { links, body } = Content::unpack(&header, payload).map_err(corrupt)?;
         let block = Block { links, body };
-        if block.name() != *name {
+        if block.name() != *name && !self.sabotaged.skip_names.load(Ordering::Relaxed) {
             return Err(Error::Corrupt { what: "the content does not match its name".to_owned() });
         }
         Ok(block)

@@ -20,7 +20,7 @@ impl Store {
 
     /// Whether a block is there, with all that it links to, and stays.
     pub(super) fn is_there(&self, name: &Name) -> Result<bool> {
-        if self.garbage.sabotaged.forget_revived.load(Ordering::Relaxed) {
+        if self.sabotaged.forget_revived.load(Ordering::Relaxed) {
             return Ok(self.locate(name)?.is_some());
         }
         let deciding = self.garbage.barrier.decide();
@@ -35,7 +35,8 @@ impl Store {
             self.deduplicated.fetch_add(1, Ordering::Relaxed);
             return Ok(name);
         }
-        let draft = Draft::block(name, block, self.options.compression)?;
+        let block = self.sabotaged.as_written(block);
+        let draft = Draft::block(name, &block, self.options.compression)?;
         let written = |position| self.recent.insert(name, entry(position, draft.header()));
         self.keep_index_close()?;
         self.log.append(&draft, written)?;
