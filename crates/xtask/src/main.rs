@@ -14,6 +14,7 @@ mod parts;
 mod posix;
 mod program;
 mod real;
+mod schedules;
 mod setup;
 mod test;
 #[cfg(test)]
@@ -41,6 +42,8 @@ enum Chore {
     Corrupt(corrupt::Options),
     /// Cut the power of the simulated disk at every operation of more and more workloads.
     Crash(crash::Options),
+    /// Try many schedules of threads at the locks of the store and of volumes.
+    Schedules(schedules::Options),
     /// Run the test on a real mount with real input.
     Real(real::Options),
     /// Exercise a file on a mount, with warm and with cold caches.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Corrupt(options) => corrupt::run(&options),
         Chore::Crash(options) => crash::run(&options),
+        Chore::Schedules(options) => schedules::run(&options),
         Chore::Real(options) => real::run(&options),
         Chore::Fsx(options) => fsx::run(&options),
         Chore::Posix(options) => posix::run(&options),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test of the project, from a machine that has nothing but Rust.
 
 use crate::parts::{self, Part, Selection};
-use crate::{bench, fsx, fuzz, posix, real, setup, workspace};
+use crate::{bench, fsx, fuzz, posix, real, schedules, setup, workspace};
 use anyhow::Result;
 use clap::Args;
 
@@ -21,6 +21,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         [
             Part::new("setup", "install what the tests need", setup::run),
             Part::new("unit", "the tests of every crate", unit),
+            Part::new("schedules", "many schedules of threads at the locks", || {
+                schedules::run(&schedules::Options::default())
+            }),
             Part::new("fuzz", "arbitrary bytes into every decoder", || fuzz::run(&fuzzing)),
             Part::new("posix", "a mount does what ext4 and xfs do, call by call", || {
                 posix::run(&posix::Options::default())
