@@ -407,20 +407,39 @@ impl Filesystem for VolumeFilesystem {
         Ok(result)
     }
 
-    fn fallocate(&self, _: &Request, node: u64, _: u64, offset: u64, length: u64, mode: u32) -> Result<(), Errno> {
+    /// In steps, each of which is whole; who is interrupted finds a part of it done.
+    fn fallocate(
+        &self,
+        request: &Request,
+        node: u64,
+        _: u64,
+        offset: u64,
+        length: u64,
+        mode: u32,
+    ) -> Result<(), Errno> {
         const KEEP_SIZE: u32 = libc::FALLOC_FL_KEEP_SIZE as u32;
         const PUNCH: u32 = libc::FALLOC_FL_PUNCH_HOLE as u32 | KEEP_SIZE;
         const ZERO: u32 = libc::FALLOC_FL_ZERO_RANGE as u32;
         const ZERO_KEEP_SIZE: u32 = ZERO | KEEP_SIZE;
-        let done = match mode {
-            0 => self.volume.reserve(Inode(node), offset, length, ReserveSize::Extend),
-            KEEP_SIZE => self.volume.reserve(Inode(node), offset, length, ReserveSize::Keep),
-            PUNCH => self.volume.punch(Inode(node), offset, length),
-            ZERO => self.volume.zero(Inode(node), offset, length, ReserveSize::Extend),
-            ZERO_KEEP_SIZE => self.volume.zero(Inode(node), offset, length, ReserveSize::Keep),
-            _ => return Err(Errno::EOPNOTSUPP),
-        };
-        done.map_err(errno)
+        let mut done = 0;
+        loop {
+            let (offset, length) = (offset.saturating_add(done), length - done);
+            let step = match mode {
+                0 => self.volume.reserve(Inode(node), offset, length, ReserveSize::Extend),
+                KEEP_SIZE => self.volume.reserve(Inode(node), offset, length, ReserveSize::Keep),
+                PUNCH => self.volume.punch(Inode(node), offset, length),
+                ZERO => self.volume.zero(Inode(node), offset, length, ReserveSize::Extend),
+                ZERO_KEEP_SIZE => self.volume.zero(Inode(node), offset, length, ReserveSize::Keep),
+                _ => return Err(Errno::EOPNOTSUPP),
+            };
+            done += step.map_err(errno)?;
+            if done >= length {
+                return Ok(());
+            }
+            if request.interrupted() {
+                return Err(Errno::EINTR);
+            }
+        }
     }
 
     fn lseek(&self, _: &Request, node: u64, _: u64, offset: u64, seek: fuse::Seek) -> Result<u64, Errno> {

@@ -74,6 +74,7 @@ impl TimeChange {
 impl Volume {
     /// Sets attributes, all at one moment; gives all of them as they are then.
     pub fn set_attributes(&self, inode: Inode, changes: &AttributeChanges) -> Result<Attributes> {
+        let tail = changes.size.map(|size| self.count_tail(inode, size)).transpose()?.flatten();
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.existing(inode)?;
@@ -81,7 +82,7 @@ impl Volume {
         let now = self.now();
         if let Some(size) = changes.size {
             self.check_resizable(&attributes)?;
-            self.resize(inode, &mut attributes, size)?;
+            self.resize(inode, &mut attributes, size, tail)?;
             attributes.modified = now;
         }
         let counted = attributes.counted_bytes();

@@ -5,12 +5,17 @@
 
 mod access_lists;
 mod copying;
+mod directories;
 mod handles;
 mod inode_flags;
+mod kernel_limits;
+mod locks;
 mod mount_options;
 mod mounted;
+mod names;
 mod notifying;
 mod past;
+mod programs;
 mod quotas;
 mod reserving;
 mod sharing;

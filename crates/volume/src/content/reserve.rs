@@ -6,6 +6,8 @@
 //!   allocated.
 //! - A file with reserved ranges has no inline content. Its flags say that it has them, so that others need not be asked.
 //! - Beyond `RESERVED_RANGES_MAX` ranges the shortest go.
+//!
+//! A range with many extents takes several operations, from its beginning on: none keeps others waiting for long.
 
 use super::ranges::Ranges;
 use crate::change::Change;
@@ -22,39 +24,42 @@ pub enum ReserveSize {
 }
 
 impl Volume {
-    /// Sets space aside for a range of a file. Its times change in any case.
-    pub fn reserve(&self, inode: Inode, offset: u64, length: u64, size: ReserveSize) -> Result<()> {
+    /// Sets space aside for a range of a file. Its times change in any case. Gives how many bytes it did: fewer than asked for where
+    /// the range has more extents than one operation takes; the caller goes on behind them. The size changes with the last ones.
+    pub fn reserve(&self, inode: Inode, offset: u64, length: u64, size: ReserveSize) -> Result<u64> {
         let end = end_of(offset, length)?;
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
         attributes.check_mutable()?;
-        self.set_aside(inode, &mut attributes, offset, end)?;
-        if size == ReserveSize::Extend && end > attributes.size {
-            self.resize(inode, &mut attributes, end)?;
+        let (_, done) = self.layers.first_extents(inode, offset, end)?;
+        self.set_aside(inode, &mut attributes, offset, done)?;
+        if size == ReserveSize::Extend && done == end && end > attributes.size {
+            self.resize(inode, &mut attributes, end, None)?;
         }
         attributes.touch_content(self.now());
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
-        Ok(())
+        Ok(done - offset)
     }
 
-    /// Makes a range of a file read as zero, with space set aside for it.
-    pub fn zero(&self, inode: Inode, offset: u64, length: u64, size: ReserveSize) -> Result<()> {
+    /// Makes a range of a file read as zero, with space set aside for it. Gives how many bytes it did, as [`Volume::reserve`].
+    pub fn zero(&self, inode: Inode, offset: u64, length: u64, size: ReserveSize) -> Result<u64> {
         let end = end_of(offset, length)?;
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let mut attributes = self.file(inode)?;
         attributes.check_unprotected()?;
-        self.set_aside(inode, &mut attributes, offset, end)?;
-        if size == ReserveSize::Extend && end > attributes.size {
-            self.resize(inode, &mut attributes, end)?;
+        let (_, done) = self.layers.first_extents(inode, offset, end)?;
+        self.set_aside(inode, &mut attributes, offset, done)?;
+        if size == ReserveSize::Extend && done == end && end > attributes.size {
+            self.resize(inode, &mut attributes, end, None)?;
         }
         let before = attributes.allocated_bytes;
-        self.counting(inode, &mut attributes, offset, end, |_| self.cut_out(inode, offset, end))?;
+        self.counting(inode, &mut attributes, offset, done, |_| self.cut_out(inode, offset, done))?;
         attributes.touch_content(self.now());
         self.counts.allocation_changed(before, attributes.allocated_bytes);
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
-        Ok(())
+        Ok(done - offset)
     }
 
     /// The caller holds the gate and the inode's lock, and puts the attributes.

@@ -2,12 +2,45 @@
 
 use crate::change::Change;
 use crate::limits::{CHUNK_BYTES, FILE_BYTES_MAX, INLINE_BYTES_MAX};
-use crate::{Attributes, Error, Inode, InodeFlags, Result, Volume};
+use crate::{Attributes, Error, Inode, InodeFlags, Kind, Result, Volume};
+
+/// What a file has behind its new end, counted before anything was locked: it may have many extents there.
+pub(crate) struct CountedTail {
+    counted_of: Attributes,
+    allocated_bytes: u64,
+}
+
+impl CountedTail {
+    /// Whether nothing has changed the file's content since: whatever does sets its times.
+    fn is_of(&self, attributes: &Attributes) -> bool {
+        let content = |of: &Attributes| (of.size, of.allocated_bytes, of.modified, of.changed, of.flags);
+        content(&self.counted_of) == content(attributes)
+    }
+}
 
 impl Volume {
+    /// Counts what a file loses if it gets shorter. The caller holds no lock.
+    pub(crate) fn count_tail(&self, inode: Inode, size: u64) -> Result<Option<CountedTail>> {
+        if size == 0 {
+            return Ok(None);
+        }
+        let counted_of = self.existing(inode)?;
+        if counted_of.kind != Kind::File || size >= counted_of.size {
+            return Ok(None);
+        }
+        let allocated_bytes = self.allocated_in(inode, &counted_of, size, u64::MAX)?;
+        Ok(Some(CountedTail { counted_of, allocated_bytes }))
+    }
+
     /// Makes a file longer or shorter; what is new reads as zero. The caller holds the gate and the inode's lock, and puts the
     /// attributes.
-    pub(crate) fn resize(&self, inode: Inode, attributes: &mut Attributes, size: u64) -> Result<()> {
+    pub(crate) fn resize(
+        &self,
+        inode: Inode,
+        attributes: &mut Attributes,
+        size: u64,
+        tail: Option<CountedTail>,
+    ) -> Result<()> {
         if size > FILE_BYTES_MAX {
             return Err(Error::FileTooLarge);
         }
@@ -24,7 +57,7 @@ impl Volume {
             None if size < attributes.size
                 || size == attributes.size && attributes.flags.contains(InodeFlags::RESERVED) =>
             {
-                self.shorten(inode, attributes, size)?
+                self.shorten(inode, attributes, size, tail)?
             }
             None => {}
         }
@@ -35,19 +68,17 @@ impl Volume {
     }
 
     /// What is reserved behind the new end goes, too, also when the size stays.
-    fn shorten(&self, inode: Inode, attributes: &mut Attributes, size: u64) -> Result<()> {
+    fn shorten(&self, inode: Inode, attributes: &mut Attributes, size: u64, tail: Option<CountedTail>) -> Result<()> {
+        let removed = match tail.filter(|tail| tail.is_of(attributes)) {
+            _ if size == 0 => attributes.allocated_bytes,
+            Some(tail) => tail.allocated_bytes,
+            None => self.allocated_in(inode, attributes, size, u64::MAX)?,
+        };
         let chunk_end = size.next_multiple_of(CHUNK_BYTES);
-        self.counting(inode, attributes, size, u64::MAX, |attributes| {
-            let mut removed = self.cut_out(inode, size, chunk_end)?;
-            if size == 0 {
-                removed = attributes.allocated_bytes;
-            } else if attributes.size > chunk_end {
-                removed += self.content_in(inode, attributes, chunk_end, attributes.size)?;
-            }
-            self.layers.overlay.change(inode, Change::Clear { from: chunk_end });
-            attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
-            self.release(inode, attributes, size, u64::MAX)
-        })
+        self.cut_out(inode, size, chunk_end)?;
+        self.layers.overlay.change(inode, Change::Clear { from: chunk_end });
+        attributes.allocated_bytes = attributes.allocated_bytes.saturating_sub(removed);
+        self.release(inode, attributes, size, u64::MAX)
     }
 
     /// Takes away what is reserved in a range.
@@ -56,28 +87,18 @@ impl Volume {
         if has_any { self.change_reserved(inode, attributes, |ranges| ranges.remove(from, to)) } else { Ok(()) }
     }
 
-    /// Makes a hole of a range of a file, up to its end. A range with many extents takes several operations, from its beginning on:
-    /// what waits in memory stays bounded.
-    pub fn punch(&self, inode: Inode, offset: u64, length: u64) -> Result<()> {
+    /// Makes a hole of a range of a file, up to its end. Gives how many bytes it did: fewer than asked for where the range has more
+    /// extents than one operation takes; the caller goes on behind them.
+    pub fn punch(&self, inode: Inode, offset: u64, length: u64) -> Result<u64> {
         let end = offset.saturating_add(length);
-        let mut from = offset;
-        loop {
-            from = self.punch_some(inode, from, end)?;
-            if from >= end {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Gives up to where there is a hole now.
-    fn punch_some(&self, inode: Inode, from: u64, end: u64) -> Result<u64> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
         let attributes = self.file(inode)?;
         attributes.check_unprotected()?;
-        let done = if from < end.min(attributes.size) { self.layers.first_extents(inode, from, end)?.1 } else { end };
-        self.make_hole(inode, attributes, from, done - from)?;
-        Ok(done)
+        let is_inside = offset < end.min(attributes.size);
+        let done = if is_inside { self.layers.first_extents(inode, offset, end)?.1 } else { end };
+        self.make_hole(inode, attributes, offset, done - offset)?;
+        Ok(done - offset)
     }
 
     /// The caller holds the gate and the inode's lock.

@@ -30,7 +30,7 @@ const OPERATIONS: &[Operation] = &[
     ("cut A/foo", |volume| resize(volume, "A/foo", 2500)),
     ("empty A/foo", |volume| resize(volume, "A/foo", 0)),
     ("lengthen A/foo", |volume| resize(volume, "A/foo", 9000)),
-    ("punch A/foo", |volume| volume.punch(find(volume, "A/foo")?, 1000, 2000)),
+    ("punch A/foo", |volume| volume.punch(find(volume, "A/foo")?, 1000, 2000).map(drop)),
     ("link A/foo B/new", |volume| link(volume, "A/foo", "B/new")),
     ("link A/foo A/new", |volume| link(volume, "A/foo", "A/new")),
     ("unlink A/foo", |volume| unlink(volume, "A/foo")),

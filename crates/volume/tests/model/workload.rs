@@ -152,7 +152,7 @@ impl Workload {
     fn punch(&mut self, volume: &Volume) -> Result<()> {
         let Some(file) = self.a_file() else { return Ok(()) };
         let (offset, length) = (self.offset(), self.length());
-        volume.punch(file, offset, length)?;
+        assert_eq!(volume.punch(file, offset, length)?, length, "there are too few extents for a second step");
         self.model.punch(file.0, offset as usize, length as usize);
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Workload {
     fn reserve(&mut self, volume: &Volume) -> Result<()> {
         let Some(file) = self.a_file() else { return Ok(()) };
         let (offset, length, extends) = (self.offset(), self.length(), self.random.percent(50));
-        volume.reserve(file, offset, length, reserve_size(extends))?;
+        assert_eq!(volume.reserve(file, offset, length, reserve_size(extends))?, length);
         if extends {
             self.model.extend(file.0, (offset + length) as usize);
         }
@@ -170,7 +170,7 @@ impl Workload {
     fn zero(&mut self, volume: &Volume) -> Result<()> {
         let Some(file) = self.a_file() else { return Ok(()) };
         let (offset, length, extends) = (self.offset(), self.length(), self.random.percent(50));
-        volume.zero(file, offset, length, reserve_size(extends))?;
+        assert_eq!(volume.zero(file, offset, length, reserve_size(extends))?, length);
         if extends {
             self.model.extend(file.0, (offset + length) as usize);
         }
