@@ -73,6 +73,10 @@ pub enum Error {
     #[error("the disk under the store is full")]
     Full,
 
+    /// A block is encrypted, and its key is not here.
+    #[error("it is encrypted and locked; `pantala volume unlock` opens it")]
+    NoKey,
+
     /// A block, or its parts, are over a limit.
     #[error("{what} is over the limit of {limit}")]
     TooLarge {

@@ -28,6 +28,7 @@ mod log;
 mod name;
 mod options;
 mod packed;
+mod packing;
 mod position;
 mod read_ahead;
 mod real_disk;
@@ -58,6 +59,7 @@ pub use index::{FjallIndex, Index, IndexState, IndexUpdate, Location, MemoryInde
 pub use name::Name;
 pub use options::{Compression, StoreOptions};
 pub use packed::PackedBlock;
+pub use packing::{Packed, pack, unpack};
 pub use position::Position;
 pub use real_disk::RealDisk;
 pub use record::{Record, RecordKind, StoredRecord};

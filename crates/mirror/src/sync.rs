@@ -40,8 +40,7 @@ pub fn sync(source: &dyn SourceVolume, replica: &dyn ReplicaVolume, options: &Sy
     if wanted.is_empty() && replica.held().is_same(&origin.state) {
         return Ok(Synced { sent: Sent::default(), kept: 0, state: replica.held(), is_unchanged: true });
     }
-    let states = wanted.iter().map(|root| root.tree()).chain([origin.state.tree()]);
-    let roots = states.flatten().collect();
+    let roots = wanted.iter().filter_map(|root| root.tree()).chain(origin.state.roots()).collect();
     let transfer_options = TransferOptions {
         bytes_per_second_max: options.bytes_per_second_max,
         progress: options.progress,

@@ -83,6 +83,8 @@ mod subject {
 pub(crate) struct Catalog {
     store: Arc<Store>,
     tree: Tree,
+    /// What is kept twice beside the catalog itself.
+    also_twice: Box<dyn Fn() -> Vec<Name> + Send>,
 }
 
 impl Catalog {
@@ -92,12 +94,18 @@ impl Catalog {
             return Ok(None);
         };
         let root = Root::parse(&stored.record).map_err(|malformed| malformed.in_volume("the catalog's root"))?;
-        Ok(Some(Self { store, tree: Tree::new(nodes, root.tree) }))
+        Ok(Some(Self { store, tree: Tree::new(nodes, root.tree), also_twice: Box::new(Vec::new) }))
     }
 
     /// An empty catalog. It is there once something is added.
     pub(crate) fn new(store: Arc<Store>, nodes: Arc<Nodes>) -> Self {
-        Self { store, tree: Tree::new(nodes, None) }
+        Self { store, tree: Tree::new(nodes, None), also_twice: Box::new(Vec::new) }
+    }
+
+    /// Says which blocks are to be kept twice beside the catalog, and keeps them so.
+    pub(crate) fn keep_also_twice(&mut self, names: impl Fn() -> Vec<Name> + Send + 'static) -> Result<()> {
+        self.also_twice = Box::new(names);
+        self.keep_twice()
     }
 
     /// The catalog's tree.
@@ -168,9 +176,9 @@ impl Catalog {
         self.keep_twice()
     }
 
-    /// Without the catalog no volume is found: its nodes are kept twice.
+    /// Without the catalog no volume is found, and without its key slots an encrypted one is lost: they are kept twice.
     pub(crate) fn keep_twice(&self) -> Result<()> {
-        let mut nodes = Vec::new();
+        let mut nodes = (self.also_twice)();
         self.tree.walk(&mut |visited| {
             if let Visited::Node { name, .. } = visited {
                 nodes.push(name);
@@ -193,6 +201,7 @@ impl Catalog {
             counters: Counters::default(),
             hash_seed: 0,
             taken: now,
+            sealed: None,
         };
         self.store.append(&root.record(CATALOG_STREAM))?;
         Ok(self.store.sync()?)

@@ -8,11 +8,13 @@ use crate::kept::Kept;
 use crate::limits::ROOT_AGE_BYTES_MAX;
 use crate::overlay::FrozenOverlay;
 use crate::root::Root;
+use crate::sealed::Sealed;
 use crate::shared::Shared;
 use crate::{Result, Timestamp, Volume};
 use block::{Blocks, Damage, DamagedSubject, Name, Position, RecordKind};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tree::Tree;
 
@@ -32,6 +34,7 @@ struct Frozen {
 #[derive(Clone, Debug)]
 pub(crate) struct LastCheckpoint {
     pub(crate) tree: Option<Name>,
+    pub(crate) sealed: Option<Sealed>,
     pub(crate) counters: Counters,
     pub(crate) taken: Timestamp,
     /// Since when the root is there, for the next one's time.
@@ -46,6 +49,7 @@ impl LastCheckpoint {
     pub(crate) fn of(root: &Root, shared: &Shared) -> Self {
         Self {
             tree: root.tree,
+            sealed: root.sealed,
             counters: root.counters,
             taken: root.taken,
             at: Instant::now(),
@@ -58,7 +62,7 @@ impl LastCheckpoint {
 impl Volume {
     /// Brings everything accepted so far into the tree and makes the new root durable. Operations go on meanwhile.
     pub fn checkpoint(&self) -> Result<()> {
-        if self.damage.is_some() {
+        if self.damage().is_some() {
             return Ok(());
         }
         let mut checkpointing = self.begin_checkpoint()?;
@@ -92,7 +96,8 @@ impl Volume {
     /// The blocks that the newest root links to.
     pub(crate) fn root_links(&self) -> Vec<Name> {
         let tree = self.layers.base.load().tree.root();
-        tree.into_iter().chain(self.kept().root()).collect()
+        let slots = self.last_checkpoint.lock().sealed.and_then(|sealed| sealed.slots);
+        tree.into_iter().chain(self.kept().root()).chain(slots).collect()
     }
 
     /// Keeps other checkpoints away, and finishes one that failed.
@@ -112,15 +117,40 @@ impl Volume {
         checkpointing: &mut Checkpointing,
         keep: impl FnOnce(&Kept, &Root) -> Result<Kept>,
     ) -> Result<()> {
+        if self.contents.is_locked() {
+            return self.shared.store.with_reserve(|| self.keep_while_locked(keep));
+        }
         let frozen = self.freeze(checkpointing)?;
         self.finish(checkpointing, frozen, keep)
+    }
+
+    /// Another root of the same state, which nobody can change now. What the journal has behind it stays there.
+    fn keep_while_locked(&self, keep: impl FnOnce(&Kept, &Root) -> Result<Kept>) -> Result<()> {
+        let root = self.last_root(self.journal.lock().sequence);
+        let kept = keep(&self.kept(), &root)?;
+        let root = Root { kept: kept.root(), ..root };
+        self.append_root(&root)?;
+        self.kept.store(Arc::new(kept));
+        *self.last_checkpoint.lock() = LastCheckpoint::of(&root, &self.shared);
+        Ok(())
+    }
+
+    /// The root of the last checkpoint, but for what is kept. `sequence` is the number of the last group that is in it.
+    pub(crate) fn last_root(&self, sequence: u64) -> Root {
+        let last = self.last_checkpoint.lock();
+        let replay_from = match self.has_locked_journal.load(Ordering::SeqCst) {
+            true => last.replay_from,
+            false => self.shared.store.position(),
+        };
+        let LastCheckpoint { tree, sealed, counters, taken, .. } = *last;
+        Root { tree, kept: None, sequence, replay_from, counters, hash_seed: self.hash_seed, taken, sealed }
     }
 
     /// Whether so much log lies behind the root that recovery would look far back for it.
     pub(crate) fn is_root_old(&self) -> bool {
         let log_bytes = self.shared.store.statistics().log_bytes;
         let age_bytes = log_bytes.saturating_sub(self.last_checkpoint.lock().log_bytes);
-        age_bytes > ROOT_AGE_BYTES_MAX && self.damage.is_none()
+        age_bytes > ROOT_AGE_BYTES_MAX && self.damage().is_none()
     }
 
     fn freeze(&self, checkpointing: &mut Checkpointing) -> Result<Frozen> {
@@ -146,6 +176,7 @@ impl Volume {
             counters,
             hash_seed: self.hash_seed,
             taken,
+            sealed: self.last_checkpoint.lock().sealed,
         };
         journal.bytes = 0;
         let frozen = Frozen { overlay, root };
@@ -185,9 +216,9 @@ impl Volume {
     }
 
     fn write_tree(&self, frozen: &Frozen) -> Result<(Tree, Root)> {
-        let batch = edits(&frozen.overlay, self.shared.blocks())?;
+        let batch = edits(&frozen.overlay, &*self.contents.blocks)?;
         let tree = self.layers.base.load().tree.apply(batch)?;
-        let root = Root { tree: tree.root(), ..frozen.root.clone() };
+        let root = Root { tree: tree.root(), ..frozen.root.clone() }.tagged(&self.contents)?;
         Ok((tree, root))
     }
 

@@ -9,6 +9,7 @@ use crate::journal::{self, Counters, EncodedPart};
 use crate::{Inode, Result, Volume};
 use block::{Blocks, Name, Record, RecordKind};
 use parking_lot::RwLockWriteGuard;
+use seal::Context;
 use std::sync::atomic::Ordering;
 
 /// The end of a volume's journal.
@@ -90,24 +91,32 @@ impl Volume {
     }
 
     fn append_group_of(&self, journal: &mut Journal, counters: Counters) -> Result<()> {
+        if journal.is_written() {
+            return Ok(());
+        }
         let store = &self.shared.store;
+        let encryption = self.contents.encryption.as_ref();
+        let sealing = encryption.map(|encryption| Result::Ok((encryption.key_or_error()?, encryption.identity.0)));
+        let sealing = sealing.transpose()?;
         let mut bytes = 0;
         journal::encode(
             journal.sequence + 1,
             counters,
             &journal.unwritten,
-            &**store,
+            &*self.contents.blocks,
             &mut |EncodedPart { links, body }| {
+                let body = match &sealing {
+                    Some((key, identity)) => key.seal(Context::Journal(*identity), &links, &body),
+                    None => body,
+                };
                 bytes += body.len() as u64;
                 store.append(&Record { kind: RecordKind::Intent, stream: self.id.0, links, body })?;
                 Ok(())
             },
         )?;
         journal.bytes += bytes;
-        if !journal.is_written() {
-            journal.sequence += 1;
-            journal.unwritten.clear();
-        }
+        journal.sequence += 1;
+        journal.unwritten.clear();
         Ok(())
     }
 }

@@ -111,6 +111,7 @@ fn tree_errno(error: &tree::Error) -> c_int {
     match error {
         tree::Error::Block(block::Error::Full) => libc::ENOSPC,
         tree::Error::Block(block::Error::ReadOnly { .. }) => libc::EROFS,
+        tree::Error::Block(block::Error::NoKey) => libc::ENOKEY,
         _ => libc::EIO,
     }
 }

@@ -20,29 +20,32 @@ struct Queue {
     changed: Condvar,
 }
 
+/// A dirty block, and where it is going to lie.
+type Waiting = (Weak<DirtyBlock>, Arc<dyn Blocks>);
+
 #[derive(Default)]
 struct QueueState {
     /// Its length is bounded by the budget of dirty bytes: only full blocks come here. A block that nobody refers to any more is
     /// not worth storing.
-    blocks: VecDeque<Weak<DirtyBlock>>,
+    blocks: VecDeque<Waiting>,
     is_closing: bool,
 }
 
 impl Flusher {
     /// Starts the threads.
-    pub(crate) fn start(blocks: &Arc<dyn Blocks>) -> std::io::Result<Self> {
+    pub(crate) fn start() -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let start = |number| {
-            let (queue, blocks) = (queue.clone(), blocks.clone());
-            std::thread::Builder::new().name(format!("flush-{number}")).spawn(move || queue.serve(&*blocks))
+            let queue = queue.clone();
+            std::thread::Builder::new().name(format!("flush-{number}")).spawn(move || queue.serve())
         };
         let threads = (0..FLUSH_THREADS).map(start).collect::<Result<_, _>>()?;
         Ok(Self { queue, threads })
     }
 
     /// Stores a block soon. If that fails, the commit that needs the block meets the same failure and reports it.
-    pub(crate) fn push(&self, block: &Arc<DirtyBlock>) {
-        self.queue.state.lock().blocks.push_back(Arc::downgrade(block));
+    pub(crate) fn push(&self, block: &Arc<DirtyBlock>, blocks: &Arc<dyn Blocks>) {
+        self.queue.state.lock().blocks.push_back((Arc::downgrade(block), blocks.clone()));
         self.queue.changed.notify_one();
     }
 }
@@ -60,16 +63,16 @@ impl Drop for Flusher {
 }
 
 impl Queue {
-    fn serve(&self, blocks: &dyn Blocks) {
-        while let Some(block) = self.next() {
+    fn serve(&self) {
+        while let Some((block, blocks)) = self.next() {
             let Some(block) = block.upgrade() else { continue };
-            if let Err(error) = block.store(blocks) {
+            if let Err(error) = block.store(&*blocks) {
                 tracing::debug!(%error, "storing ahead failed");
             }
         }
     }
 
-    fn next(&self) -> Option<Weak<DirtyBlock>> {
+    fn next(&self) -> Option<Waiting> {
         let mut state = self.state.lock();
         loop {
             if state.is_closing {

@@ -15,6 +15,7 @@
 mod changes;
 mod history;
 mod key;
+mod labels;
 mod operations;
 mod pins;
 mod received;

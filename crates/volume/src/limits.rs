@@ -94,6 +94,11 @@ pub(crate) const SETTING_VALUE_BYTES_MAX: usize = 500;
 /// Names of snapshots, in bytes.
 pub const SNAPSHOT_NAME_BYTES_MAX: usize = 200;
 
+/// Longest label of a snapshot, in bytes: its name, or that sealed and as digits. With a byte before it, it is a key.
+pub(crate) const SNAPSHOT_LABEL_BYTES_MAX: usize = 511;
+
+const _: () = assert!(SNAPSHOT_LABEL_BYTES_MAX < tree::KEY_BYTES_MAX);
+
 /// Snapshots of one rule of a schedule that are looked at.
 pub(crate) const SCHEDULED_SNAPSHOTS_MAX: usize = 20_000;
 

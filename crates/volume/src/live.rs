@@ -44,7 +44,7 @@ impl Live for Living {
             volume.layers.visit_blocks(visit);
             journal.visit_blocks(visit);
         }
-        self.shared.nodes.trees_in_use().into_iter().for_each(visit);
+        self.shared.trees_in_use().into_iter().for_each(visit);
         let streams = volumes.iter().map(|volume| (volume.id.0, volume.last_checkpoint.lock().replay_from));
         // The catalog has no journal.
         Alive { streams: streams.chain([(CATALOG_STREAM, self.shared.store.position())]).collect() }

@@ -1,33 +1,35 @@
 //! A pool: the volumes of a store.
 
+mod encrypted;
 mod replicas;
 
 use crate::catalog::{self, Catalog, Role, VolumeId, VolumeIdentity, VolumeInfo};
 use crate::change::Change;
 use crate::collector::{self, Collector, GarbageStatus};
-use crate::data_cache::DataCache;
+use crate::contents::Contents;
 use crate::environment::{Environment, SystemEnvironment};
 use crate::flush::Flusher;
 use crate::journal::Counters;
 use crate::kept::KeptRoot;
-use crate::limits::NODE_CACHE_BYTES;
 use crate::live::Living;
 use crate::maintenance;
 use crate::recovery::Recovered;
 use crate::room::Room;
 use crate::root::Root;
+use crate::sealed::Sealed;
 use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Timestamp, Volume, recovery};
-use block::{Blocks, Collection, Health, Hold, Name, Position, RecordKind, Store, Thrift};
+use block::{Collection, Health, Hold, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
+use seal::VolumeKey;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tree::{Nodes, Tree};
+use tree::Tree;
 
 /// The volumes of a store, opened.
 pub struct Pool {
@@ -92,6 +94,21 @@ pub enum PoolError {
         /// Its name.
         name: String,
     },
+    /// Something about a key.
+    #[error(transparent)]
+    Key(#[from] seal::Error),
+    /// A volume that is not encrypted has no keys.
+    #[error("{name} is not encrypted; `pantala volume create NAME --encrypt` makes a volume that is")]
+    NotEncrypted {
+        /// Its name.
+        name: String,
+    },
+    /// The key slots were changed by somebody else meanwhile.
+    #[error("the key slots of {name} were changed meanwhile; try again")]
+    SlotsChanged {
+        /// The volume's name.
+        name: String,
+    },
     /// A setting was refused.
     #[error(transparent)]
     Setting(#[from] SettingError),
@@ -131,13 +148,13 @@ impl Pool {
 
     /// Opens the pool in a store without making a first volume: for one that is to hold a replica.
     pub fn open_as_it_is(store: Arc<Store>, options: PoolOptions) -> Result<Self, PoolError> {
-        let blocks: Arc<dyn Blocks> = store.clone();
-        let nodes = Nodes::new(blocks.clone(), NODE_CACHE_BYTES);
+        let plain = Arc::new(Contents::plain(store.clone()));
+        let nodes = plain.nodes.clone();
         let wake = Arc::new(Wake::default());
-        let flusher = options.background.then(|| Flusher::start(&blocks)).transpose()?;
+        let flusher = options.background.then(Flusher::start).transpose()?;
         let shared = Arc::new(Shared {
-            nodes: nodes.clone(),
-            data: DataCache::new(),
+            plain,
+            encrypted: Mutex::default(),
             budget: Arc::default(),
             flusher,
             environment: options.environment,
@@ -152,13 +169,14 @@ impl Pool {
         if let (None, Health::ReadOnly { reason, .. }) = (&found, store.health()) {
             return Err(block::Error::Corrupt { what: format!("the list of volumes is lost: {reason}") }.into());
         }
-        let catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
-        catalog.keep_twice()?;
+        let mut catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
         let Recovered { volumes, lost } = recovery::recover(&shared, &catalog.volumes()?)?;
         let is_damaged = !lost.is_empty() || volumes.values().any(|volume| volume.damage().is_some());
         // What a damaged volume needs cannot be told.
         let hold = is_damaged.then(|| shared.store.hold());
         let volumes = Arc::new(RwLock::new(volumes));
+        let those = volumes.clone();
+        catalog.keep_also_twice(move || those.read().values().filter_map(|volume| volume.slots_block()).collect())?;
         let mut pool = Self {
             shared,
             catalog: Arc::new(Mutex::new(catalog)),
@@ -169,7 +187,7 @@ impl Pool {
             _hold: hold,
         };
         if options.background {
-            pool.shared.nodes.on_use(move || wake.wake());
+            pool.shared.plain.nodes.on_use(move || wake.wake());
             pool.shared.store.fill_reserve();
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
             pool.collecting = Some(collector::start(pool.shared.clone(), pool.living())?);
@@ -223,7 +241,7 @@ impl Pool {
         let mut catalog = self.catalog.lock();
         let now = self.shared.environment.now();
         let info = self.new_volume(&catalog, name, now)?;
-        let volume = self.empty_volume(info.id, owner)?;
+        let volume = self.empty_volume(&info, owner, None)?;
         catalog.add(&info, now)?;
         self.volumes.write().insert(info.id, Arc::new(volume));
         Ok(info)
@@ -236,8 +254,10 @@ impl Pool {
         let mut catalog = self.catalog.lock();
         let now = self.shared.environment.now();
         let info = self.new_volume(&catalog, name, now)?;
-        let first = root.first_root(now, self.shared.store.position());
-        let volume = Volume::at(info.id, &first, Settings::default(), self.shared.clone());
+        let sealed = source.last_checkpoint.lock().sealed;
+        let first = root.first_root(now, self.shared.store.position(), sealed);
+        let volume = Volume::at(&info, &first, self.shared.clone());
+        volume.share_key_of(source);
         volume.begin_with(&first)?;
         volume.reclaim_orphans()?;
         catalog.add(&info, now)?;
@@ -245,7 +265,12 @@ impl Pool {
         Ok(info)
     }
 
-    fn empty_volume(&self, id: VolumeId, owner: Creator) -> Result<Volume, PoolError> {
+    fn empty_volume(
+        &self,
+        info: &VolumeInfo,
+        owner: Creator,
+        encryption: Option<(Arc<VolumeKey>, Name)>,
+    ) -> Result<Volume, PoolError> {
         let now = self.shared.environment.now();
         let root = Root {
             tree: None,
@@ -255,8 +280,10 @@ impl Pool {
             counters: Counters { next_inode: Inode::FIRST.0, inodes: 1, allocated_bytes: 0 },
             hash_seed: self.shared.environment.random(),
             taken: now,
+            sealed: encryption.as_ref().map(|(_, slots)| Sealed { tag: [0; 32], slots: Some(*slots) }),
         };
-        let volume = Volume::at(id, &root, Settings::default(), self.shared.clone());
+        let volume = Volume::at(info, &root, self.shared.clone());
+        volume.contents.set_key(encryption.map(|(key, _)| key));
         let top = Attributes {
             kind: Kind::Directory,
             permissions: 0o755,
@@ -409,7 +436,7 @@ impl Pool {
 
     /// Memory of what was read and can be read again, in bytes.
     pub fn cached_bytes(&self) -> u64 {
-        self.shared.nodes.cached_bytes() + self.shared.data.bytes()
+        self.shared.cached_bytes()
     }
 
     fn open_volumes(&self) -> Vec<Arc<Volume>> {

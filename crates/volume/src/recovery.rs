@@ -2,13 +2,16 @@
 
 use crate::catalog::{VolumeId, VolumeInfo};
 use crate::change::Change;
+use crate::commit::Journal;
 use crate::journal::{self, Counters, Part};
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::{Error, Inode, Result, Volume};
-use block::{Damage, DamagedSubject, Health, Position, RecordKind, StoredRecord};
+use block::{Damage, DamagedSubject, Health, Name, Position, Record, RecordKind, StoredRecord};
+use seal::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What was found of the volumes.
 pub(crate) struct Recovered {
@@ -21,7 +24,7 @@ pub(crate) struct Recovered {
 ///
 /// A volume whose journal is damaged is opened as it was before the damage, to be read only.
 pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<Recovered> {
-    let (mut replays, mut lost) = (BTreeMap::new(), BTreeMap::new());
+    let (mut volumes, mut lost) = (BTreeMap::new(), BTreeMap::new());
     let mut from: Option<Position> = None;
     for info in infos {
         let root = match last_root(shared, info.id) {
@@ -33,24 +36,44 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<Reco
             root => root?,
         };
         from = Some(from.map_or(root.replay_from, |from| from.min(root.replay_from)));
-        let volume = Volume::at(info.id, &root, info.settings.clone(), shared.clone());
-        volume.set_role(info.role);
-        let replay = Replay { from: root.replay_from, sequence: root.sequence, group: None, volume, damage: None };
-        replays.insert(info.id, replay);
+        volumes.insert(info.id, Arc::new(Volume::at(info, &root, shared.clone())));
     }
     if let Some(from) = from {
+        let sequence = |volume: &Volume| volume.journal.lock().sequence;
+        let mut replays = volumes.iter().map(|(id, volume)| (*id, Replay::of(volume, sequence(volume)))).collect();
         replay(shared, from, &mut replays)?;
+        replays.into_values().for_each(|replay| {
+            let volume = replay.volume;
+            volume.journal.lock().sequence = replay.finish();
+        });
     }
-    let volumes: BTreeMap<_, _> = replays.into_iter().map(|(id, replay)| (id, Arc::new(replay.finish()))).collect();
-    for volume in volumes.values().filter(|volume| !volume.is_replica() && volume.damage().is_none()) {
-        match volume.reclaim_orphans() {
-            Err(error) if error.is_damage() || shared.store.health() != Health::Ok => {
-                tracing::error!(volume = %volume.id, %error, "what was removed while it was open stays");
+    volumes.values().try_for_each(|volume| volume.reclaim_at_start())?;
+    Ok(Recovered { volumes, lost })
+}
+
+impl Volume {
+    /// Brings in what the journal has behind the root of a volume that was unlocked just now. Nothing else changes it meanwhile.
+    pub(crate) fn replay_unlocked(&self, journal: &mut Journal) -> Result<()> {
+        let from = self.last_checkpoint.lock().replay_from;
+        let mut replays = BTreeMap::from([(self.id, Replay::of(self, journal.sequence))]);
+        replay(&self.shared, from, &mut replays)?;
+        replays.into_values().for_each(|replay| journal.sequence = replay.finish());
+        Ok(())
+    }
+
+    /// Removes what a crash left of files that were removed while they were open. Where the disk does not let that be, they stay.
+    pub(crate) fn reclaim_at_start(&self) -> Result<()> {
+        if self.is_replica() || self.is_locked() || self.damage().is_some() {
+            return Ok(());
+        }
+        match self.reclaim_orphans() {
+            Err(error) if error.is_damage() || self.shared.store.health() != Health::Ok => {
+                tracing::error!(volume = %self.id, %error, "what was removed while it was open stays");
+                Ok(())
             }
-            reclaimed => reclaimed?,
+            reclaimed => reclaimed,
         }
     }
-    Ok(Recovered { volumes, lost })
 }
 
 fn last_root(shared: &Shared, volume: VolumeId) -> Result<Root> {
@@ -59,7 +82,7 @@ fn last_root(shared: &Shared, volume: VolumeId) -> Result<Root> {
     Root::parse(&stored.record).map_err(|malformed| malformed.in_volume("the root of a volume"))
 }
 
-fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Replay>) -> Result<()> {
+fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Replay<'_>>) -> Result<()> {
     let mut failed = None;
     let mut damages = Vec::new();
     let mut visit = |StoredRecord { position, record }| {
@@ -69,9 +92,7 @@ fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Repl
         let Some(replay) = replays.get_mut(&VolumeId(record.stream)).filter(|replay| replay.damage.is_none()) else {
             return Ok(());
         };
-        let part = journal::decode(&record.links, &record.body);
-        let taken = part.map_err(|malformed| malformed.in_volume("a part of the journal"));
-        match taken.and_then(|part| replay.take(part)) {
+        match replay.take_record(&record) {
             Err(error) if error.is_damage() => replay.damage = Some(format!("{error} (at {position})")),
             taken => failed = taken.err(),
         }
@@ -88,8 +109,8 @@ fn replay(shared: &Shared, from: Position, replays: &mut BTreeMap<VolumeId, Repl
 }
 
 /// Replays one volume's journal.
-struct Replay {
-    volume: Volume,
+struct Replay<'a> {
+    volume: &'a Volume,
     /// No part of the journal lies before this.
     from: Position,
     /// Why the journal may not be whole. It is not gone on with.
@@ -107,15 +128,40 @@ struct Group {
     changes: Vec<(Inode, Change)>,
 }
 
-impl Replay {
-    /// The volume as far as its journal could be read.
-    fn finish(self) -> Volume {
-        let Self { mut volume, damage, .. } = self;
-        if let Some(what) = &damage {
+impl<'a> Replay<'a> {
+    /// Behind the volume's root.
+    fn of(volume: &'a Volume, sequence: u64) -> Self {
+        Self { from: volume.last_checkpoint.lock().replay_from, sequence, group: None, volume, damage: None }
+    }
+
+    /// The volume is there as far as its journal could be read; gives the last group that is in it. One that is locked has still to be
+    /// unlocked.
+    fn finish(self) -> u64 {
+        let Self { volume, damage, sequence, .. } = self;
+        if let Some(what) = damage.filter(|_| !volume.is_locked()) {
             tracing::error!(volume = %volume.id, what, "a journal is damaged; the volume is as it was before that, and read-only");
+            volume.damage.get_or_init(|| what);
         }
-        volume.damage = damage;
-        volume
+        sequence
+    }
+
+    fn take_record(&mut self, record: &Record) -> Result<()> {
+        let Some(encryption) = &self.volume.contents.encryption else {
+            return self.take_part(&record.links, &record.body);
+        };
+        let Some(key) = encryption.key() else {
+            self.volume.has_locked_journal.store(true, Ordering::SeqCst);
+            return Ok(());
+        };
+        let body = key.open(Context::Journal(encryption.identity.0), &record.links, &record.body);
+        let damaged =
+            |_| Error::Damaged { inode: 0, what: "a part of the journal: it does not open with the volume's key" };
+        self.take_part(&record.links, &body.map_err(damaged)?)
+    }
+
+    fn take_part(&mut self, links: &[Name], body: &[u8]) -> Result<()> {
+        let part = journal::decode(links, body).map_err(|malformed| malformed.in_volume("a part of the journal"))?;
+        self.take(part)
     }
 
     /// Whether a stretch of the log that cannot be read may have held a part of the journal.
@@ -162,7 +208,6 @@ impl Replay {
     fn apply(&mut self, group: Group, counters: Counters) {
         self.sequence = group.sequence;
         self.volume.counts.set(counters);
-        self.volume.journal.lock().sequence = group.sequence;
         for (inode, change) in group.changes {
             self.volume.layers.overlay.replay(inode, change);
         }

@@ -9,6 +9,7 @@ use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::journal::Counters;
 use crate::kept::KeptRoot;
 use crate::root::Root;
+use crate::sealed::Sealed;
 use crate::{Error, Result, Timestamp, Volume, record};
 use block::{Blocks, Name, Position};
 use std::sync::Arc;
@@ -22,9 +23,13 @@ pub struct State {
     pub(crate) counters: Counters,
     pub(crate) hash_seed: u64,
     pub(crate) taken: Timestamp,
+    pub(crate) sealed: Option<Sealed>,
 }
 
 const STATE_VERSION: u8 = 1;
+
+/// Of an encrypted volume.
+const ENCRYPTED_VERSION: u8 = 2;
 
 impl State {
     /// The root of its tree; `None` before anything was received.
@@ -32,9 +37,25 @@ impl State {
         self.tree
     }
 
+    /// The blocks that have to be where the state is to be, each with everything below it.
+    pub fn roots(&self) -> impl Iterator<Item = Name> + use<> {
+        self.tree.into_iter().chain(self.slots())
+    }
+
+    /// The block of the volume's key slots, if it is encrypted.
+    fn slots(&self) -> Option<Name> {
+        self.sealed.and_then(|sealed| sealed.slots)
+    }
+
+    /// Whether the volume is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.sealed.is_some()
+    }
+
     /// Whether two states are the same, whenever they were taken.
     pub fn is_same(&self, other: &Self) -> bool {
-        (self.tree, self.counters, self.hash_seed) == (other.tree, other.counters, other.hash_seed)
+        let what = |state: &Self| (state.tree, state.counters, state.hash_seed, state.slots());
+        what(self) == what(other)
     }
 
     /// When the state was that of the volume.
@@ -55,33 +76,43 @@ impl State {
     /// What a new replica begins with: nothing, but its names are hashed as the source's.
     fn before_anything(&self) -> Self {
         let counters = Counters { next_inode: crate::Inode::FIRST.0, inodes: 0, allocated_bytes: 0 };
-        Self { tree: None, counters, ..*self }
+        let sealed = self.sealed.map(|_| Sealed { tag: [0; 32], slots: None });
+        Self { tree: None, counters, sealed, ..*self }
     }
 
     fn root(&self, sequence: u64, replay_from: Position) -> Root {
-        let Self { tree, counters, hash_seed, taken } = *self;
-        Root { tree, kept: None, sequence, replay_from, counters, hash_seed, taken }
+        let Self { tree, counters, hash_seed, taken, sealed } = *self;
+        Root { tree, kept: None, sequence, replay_from, counters, hash_seed, taken, sealed }
     }
 
     /// The state as bytes: `docs/protocol.md`.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![STATE_VERSION];
+        let mut bytes = vec![if self.sealed.is_some() { ENCRYPTED_VERSION } else { STATE_VERSION }];
         put_name(&mut bytes, self.tree);
         self.counters.put(&mut bytes);
         bytes.put_u64(self.hash_seed);
         record::put_timestamp(&mut bytes, self.taken);
+        if let Some(Sealed { tag, slots }) = self.sealed {
+            bytes.extend_from_slice(&tag);
+            put_name(&mut bytes, slots);
+        }
         bytes
     }
 
     /// Takes bytes for a state.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let read = |reader: &mut Reader<'_>| {
-            reader.version(STATE_VERSION)?;
+            let version = match reader.u8()? {
+                0 => return Err(Malformed::Bytes),
+                version @ ..=ENCRYPTED_VERSION => version,
+                _ => return Err(Malformed::Newer),
+            };
             Ok(Self {
                 tree: name(reader)?,
                 counters: Counters::read(reader)?,
                 hash_seed: reader.u64()?,
                 taken: record::timestamp(reader)?,
+                sealed: if version == ENCRYPTED_VERSION { Some(sealed(reader)?) } else { None },
             })
         };
         record::whole(bytes, read).map_err(|malformed| malformed.in_volume("the state of a mirrored volume"))
@@ -119,6 +150,11 @@ fn put_name(bytes: &mut Vec<u8>, name: Option<Name>) {
     name.iter().for_each(|name| bytes.extend_from_slice(name.as_bytes()));
 }
 
+fn sealed(reader: &mut Reader<'_>) -> Parsed<Sealed> {
+    let tag = reader.bytes(32)?.try_into().map_err(|_| Malformed::Bytes)?;
+    Ok(Sealed { tag, slots: name(reader)? })
+}
+
 fn name(reader: &mut Reader<'_>) -> Parsed<Option<Name>> {
     match reader.u8()? {
         0 => Ok(None),
@@ -134,17 +170,18 @@ impl Volume {
     /// The state that the last checkpoint made durable.
     pub fn state(&self) -> State {
         let last = self.last_checkpoint.lock();
-        State { tree: last.tree, counters: last.counters, hash_seed: self.hash_seed, taken: last.taken }
+        let (tree, counters, taken, sealed) = (last.tree, last.counters, last.taken, last.sealed);
+        State { tree, counters, hash_seed: self.hash_seed, taken, sealed }
     }
 
     /// The state that the last checkpoint made durable, and what is kept, the oldest first. None of it becomes garbage as long as
     /// somebody has this.
     pub fn pin(&self) -> Result<Pinned> {
         let _checkpointing = self.begin_checkpoint()?;
-        let (state, kept) = (self.state(), self.kept_roots(Timestamp::FIRST, Timestamp::LAST)?);
+        let (state, kept) = (self.state(), self.kept().roots(Timestamp::FIRST, Timestamp::LAST)?);
         let kept = kept.collect::<Result<Vec<_>>>()?;
-        let roots = kept.iter().map(KeptRoot::tree).chain([state.tree]);
-        let trees = roots.map(|root| Tree::new(self.shared.nodes.clone(), root)).collect();
+        let roots = kept.iter().filter_map(KeptRoot::tree).chain(state.roots());
+        let trees = roots.map(|root| Tree::new(self.contents.nodes.clone(), Some(root))).collect();
         Ok(Pinned { state, kept, _trees: trees })
     }
 
@@ -180,8 +217,12 @@ impl Volume {
         if state.hash_seed != self.hash_seed {
             return Err(Error::NotPermitted("the state is that of another volume"));
         }
+        if state.is_encrypted() != self.contents.encryption.is_some() {
+            return Err(Error::NotPermitted("the one is encrypted, the other is not"));
+        }
         let store = &self.shared.store;
         let mut root = state.root(journal.sequence, store.position());
+        root.check(&self.contents)?;
         let (kept, _going) = self.kept_with_received(&root, offered)?;
         root.kept = kept.root();
         store.append(&root.record(self.id.0))?;
@@ -239,8 +280,10 @@ mod tests {
     fn a_state_comes_back_as_it_was_and_cut_bytes_are_refused() {
         let counters = Counters { next_inode: 17, inodes: 2, allocated_bytes: 5 };
         let taken = Timestamp { seconds: -3, nanoseconds: 7 };
-        for tree in [None, Some(Name::from_bytes([4; Name::BYTES]))] {
-            let state = State { tree, counters, hash_seed: 9, taken };
+        let name = Some(Name::from_bytes([4; Name::BYTES]));
+        let sealed = |slots| Some(Sealed { tag: [6; 32], slots });
+        for (tree, sealed) in [(None, None), (name, None), (name, sealed(None)), (None, sealed(name))] {
+            let state = State { tree, counters, hash_seed: 9, taken, sealed };
             let bytes = state.encode();
             assert_eq!(State::decode(&bytes).unwrap(), state);
             assert!((0..bytes.len()).all(|length| State::decode(&bytes[..length]).is_err()));

@@ -1,17 +1,24 @@
 //! A volume's root record: the state that a checkpoint made durable. `docs/format.md`, "Root records" draws it.
 
 use crate::codec::{Malformed, Parsed, Reader, Writer};
+use crate::contents::Contents;
 use crate::journal::Counters;
-use crate::{Timestamp, record};
+use crate::sealed::{Sealed, Tagged};
+use crate::{Result, Timestamp, record};
 use block::{Name, Position, Record, RecordKind};
 
+/// Of volumes that are not encrypted.
 const ROOT_VERSION: u8 = 2;
+
+/// Of encrypted ones: with a tag, and a link to the key slots.
+const ENCRYPTED_VERSION: u8 = 3;
 
 /// Version 1 knew no kept tree: its one link, if any, is the volume's tree.
 const VERSION_WITHOUT_KEPT: u8 = 1;
 
 const HAS_TREE: u8 = 1;
 const HAS_KEPT: u8 = 2;
+const HAS_SLOTS: u8 = 4;
 
 /// A whole file system, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,32 +36,57 @@ pub(crate) struct Root {
     pub(crate) hash_seed: u64,
     /// When the state was taken.
     pub(crate) taken: Timestamp,
+    /// Only of an encrypted volume.
+    pub(crate) sealed: Option<Sealed>,
 }
 
 impl Root {
     /// The record for a volume's stream.
     pub(crate) fn record(&self, stream: u64) -> Record {
         let flag = |link: Option<Name>, flag| if link.is_some() { flag } else { 0 };
-        let flags = flag(self.tree, HAS_TREE) | flag(self.kept, HAS_KEPT);
-        let mut body = vec![ROOT_VERSION, flags, 0, 0, 0, 0, 0, 0];
+        let slots = self.sealed.and_then(|sealed| sealed.slots);
+        let flags = flag(self.tree, HAS_TREE) | flag(self.kept, HAS_KEPT) | flag(slots, HAS_SLOTS);
+        let version = if self.sealed.is_some() { ENCRYPTED_VERSION } else { ROOT_VERSION };
+        let mut body = vec![version, flags, 0, 0, 0, 0, 0, 0];
         body.put_u64(self.sequence);
         body.put_u64(self.replay_from.to_u64());
         self.counters.put(&mut body);
         body.put_u64(self.hash_seed);
         record::put_timestamp(&mut body, self.taken);
-        Record {
-            kind: RecordKind::Root,
-            stream,
-            links: self.tree.into_iter().chain(self.kept).collect(),
-            body: body.into(),
+        self.sealed.iter().for_each(|sealed| body.extend_from_slice(&sealed.tag));
+        Record { kind: RecordKind::Root, stream, links: self.links().collect(), body: body.into() }
+    }
+
+    /// The blocks that it refers to.
+    pub(crate) fn links(&self) -> impl Iterator<Item = Name> {
+        let slots = self.sealed.and_then(|sealed| sealed.slots);
+        self.tree.into_iter().chain(self.kept).chain(slots)
+    }
+
+    /// With the tag of its state, if the volume is encrypted. It must be unlocked.
+    pub(crate) fn tagged(mut self, contents: &Contents) -> Result<Self> {
+        if let (Some(encryption), Some(sealed)) = (&contents.encryption, self.sealed) {
+            let tag = encryption.tag(&self.state())?;
+            self.sealed = Some(Sealed { tag, ..sealed });
         }
+        Ok(self)
+    }
+
+    /// Refuses the root of an encrypted volume if nobody with the key made its state.
+    pub(crate) fn check(&self, contents: &Contents) -> Result<()> {
+        let tag = self.sealed.as_ref().map(|sealed| &sealed.tag);
+        contents.encryption.as_ref().map_or(Ok(()), |encryption| encryption.check(&self.state(), tag))
+    }
+
+    fn state(&self) -> Tagged {
+        Tagged { tree: self.tree, counters: self.counters, hash_seed: self.hash_seed, taken: self.taken }
     }
 
     /// Takes a record for a root.
     pub(crate) fn parse(record: &Record) -> Parsed<Self> {
         let mut reader = Reader(&record.body);
-        let (tree, kept) = links(&mut reader, &record.links)?;
-        let root = Self {
+        let (version, tree, kept, slots) = links(&mut reader, &record.links)?;
+        let mut root = Self {
             tree,
             kept,
             sequence: reader.u64()?,
@@ -62,23 +94,36 @@ impl Root {
             counters: Counters::read(&mut reader)?,
             hash_seed: reader.u64()?,
             taken: record::timestamp(&mut reader)?,
+            sealed: None,
         };
+        if version == ENCRYPTED_VERSION {
+            let tag = reader.bytes(32)?.try_into().map_err(|_| Malformed::Bytes)?;
+            root.sealed = Some(Sealed { tag, slots });
+        }
         if reader.is_empty() { Ok(root) } else { Err(Malformed::Bytes) }
     }
 }
 
+/// Version, tree, kept tree, key slots.
+type Links = (u8, Option<Name>, Option<Name>, Option<Name>);
+
 /// The links of a root, by what its version and flags say of them.
-fn links(reader: &mut Reader<'_>, links: &[Name]) -> Parsed<(Option<Name>, Option<Name>)> {
-    let is_old = reader.0.first() == Some(&VERSION_WITHOUT_KEPT);
-    reader.version(if is_old { VERSION_WITHOUT_KEPT } else { ROOT_VERSION })?;
+fn links(reader: &mut Reader<'_>, links: &[Name]) -> Parsed<Links> {
+    let version = match reader.u8()? {
+        0 => return Err(Malformed::Bytes),
+        version @ ..=ENCRYPTED_VERSION => version,
+        _ => return Err(Malformed::Newer),
+    };
+    let is_old = version == VERSION_WITHOUT_KEPT;
+    let known = HAS_TREE | HAS_KEPT | if version == ENCRYPTED_VERSION { HAS_SLOTS } else { 0 };
     let flags = if is_old { (!links.is_empty()) as u8 } else { reader.u8()? };
     reader.reserved(if is_old { 7 } else { 6 })?;
-    if flags & !(HAS_TREE | HAS_KEPT) != 0 {
+    if flags & !known != 0 {
         return Err(Malformed::Bytes);
     }
     let mut rest = links.iter().copied();
     let mut take = |flag| if flags & flag != 0 { rest.next().map(Some).ok_or(Malformed::Bytes) } else { Ok(None) };
-    let found = (take(HAS_TREE)?, take(HAS_KEPT)?);
+    let found = (version, take(HAS_TREE)?, take(HAS_KEPT)?, take(HAS_SLOTS)?);
     if rest.next().is_some() { Err(Malformed::Bytes) } else { Ok(found) }
 }
 
@@ -99,6 +144,19 @@ mod tests {
             counters: Counters { next_inode: 17, inodes: 2, allocated_bytes: 5 },
             hash_seed: 9,
             taken: Timestamp { seconds: 11, nanoseconds: 13 },
+            sealed: None,
+        }
+    }
+
+    #[test]
+    fn a_root_of_an_encrypted_volume_comes_back_with_tag_and_slots() {
+        for slots in [None, Some(name(3))] {
+            let sealed = Some(Sealed { tag: [5; 32], slots });
+            let root = Root { sealed, ..root(Some(name(1)), Some(name(2))) };
+            let record = root.record(1);
+            assert_eq!((record.body[0], Root::parse(&record)), (3, Ok(root)));
+            let cut = Record { body: record.body.slice(..record.body.len() - 1), ..record };
+            assert_eq!(Root::parse(&cut), Err(Malformed::Bytes));
         }
     }
 
@@ -132,7 +190,7 @@ mod tests {
         record.links = vec![name(1); 3];
         assert_eq!(Root::parse(&record), Err(Malformed::Bytes));
         let mut body = record.body.to_vec();
-        body[0] = 3;
+        body[0] = 4;
         assert_eq!(Root::parse(&Record { body: body.into(), ..record }), Err(Malformed::Newer));
     }
 }

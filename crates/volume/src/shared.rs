@@ -2,27 +2,29 @@
 
 use crate::Volume;
 use crate::catalog::VolumeId;
+use crate::catalog::VolumeIdentity;
 use crate::collector::Collector;
-use crate::data_cache::DataCache;
+use crate::contents::Contents;
 use crate::dirty_block::Budget;
 use crate::environment::Environment;
 use crate::flush::Flusher;
 use crate::room::Room;
 use crate::wake::Wake;
-use block::{Blocks, Store};
-use parking_lot::RwLock;
+use block::{Name, Store};
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tree::Nodes;
+use std::sync::{Arc, Weak};
 
 /// The open volumes of a pool.
 pub(crate) type Volumes = RwLock<BTreeMap<VolumeId, Arc<Volume>>>;
 
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
-    pub(crate) nodes: Arc<Nodes>,
-    pub(crate) data: DataCache,
+    /// What is not encrypted.
+    pub(crate) plain: Arc<Contents>,
+    /// What is, for as long as somebody has it.
+    pub(crate) encrypted: Mutex<Vec<Weak<Contents>>>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) flusher: Option<Flusher>,
     pub(crate) environment: Arc<dyn Environment>,
@@ -35,18 +37,43 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Gives back the memory of what can be read again, if nothing was read since the last call. True if it did.
-    pub(crate) fn rest(&self) -> bool {
-        let is_resting = !self.nodes.take_use();
-        if is_resting {
-            self.nodes.clear();
-            self.data.clear();
-            (self.on_rest)();
+    /// The contents of a volume.
+    pub(crate) fn contents_of(&self, identity: VolumeIdentity, is_encrypted: bool) -> Arc<Contents> {
+        if !is_encrypted {
+            return self.plain.clone();
         }
-        is_resting
+        let contents = Arc::new(Contents::encrypted(self.store.clone(), identity));
+        let wake = self.wake.clone();
+        contents.nodes.on_use(move || wake.wake());
+        let mut encrypted = self.encrypted.lock();
+        encrypted.retain(|other| other.strong_count() > 0);
+        encrypted.push(Arc::downgrade(&contents));
+        contents
     }
 
-    pub(crate) fn blocks(&self) -> &dyn Blocks {
-        &*self.store
+    fn all_contents(&self) -> Vec<Arc<Contents>> {
+        let encrypted = self.encrypted.lock();
+        encrypted.iter().filter_map(Weak::upgrade).chain([self.plain.clone()]).collect()
+    }
+
+    /// Gives back the memory of what can be read again, if nothing was read since the last call. True if it did.
+    pub(crate) fn rest(&self) -> bool {
+        let contents = self.all_contents();
+        let is_used = contents.iter().fold(false, |is_used, contents| contents.nodes.take_use() | is_used);
+        if !is_used {
+            contents.iter().for_each(|contents| contents.clear());
+            (self.on_rest)();
+        }
+        !is_used
+    }
+
+    /// Memory of what was read and can be read again, in bytes.
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.all_contents().iter().map(|contents| contents.cached_bytes()).sum()
+    }
+
+    /// The roots of the trees that somebody has in hand.
+    pub(crate) fn trees_in_use(&self) -> Vec<Name> {
+        self.all_contents().iter().flat_map(|contents| contents.nodes.trees_in_use()).collect()
     }
 }

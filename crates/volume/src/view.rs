@@ -1,9 +1,11 @@
 //! Reading a state of a volume: the newest one, with what waits in memory above the tree, or one that is kept.
 
+use crate::contents::Contents;
 use crate::kept::{KeptRoot, Pin};
 use crate::layers::Layers;
 use crate::shared::Shared;
 use crate::{Attributes, Error, Inode, Kind, Result};
+use block::Name;
 use std::sync::Arc;
 use tree::Tree;
 
@@ -12,20 +14,21 @@ use tree::Tree;
 pub struct View {
     pub(crate) layers: Layers,
     pub(crate) hash_seed: u64,
+    pub(crate) contents: Arc<Contents>,
     pub(crate) shared: Arc<Shared>,
     /// Keeps the kept root that the state is of.
     _pin: Option<Pin>,
 }
 
 impl View {
-    pub(crate) fn new(tree: Tree, hash_seed: u64, shared: Arc<Shared>) -> Self {
-        Self { layers: Layers::new(tree), hash_seed, shared, _pin: None }
+    pub(crate) fn new(root: Option<Name>, hash_seed: u64, contents: Arc<Contents>, shared: Arc<Shared>) -> Self {
+        let tree = Tree::new(contents.nodes.clone(), root);
+        Self { layers: Layers::new(tree), hash_seed, contents, shared, _pin: None }
     }
 
     /// The state of a kept root.
-    pub(crate) fn of_kept(root: &KeptRoot, pin: Pin, shared: Arc<Shared>) -> Self {
-        let tree = Tree::new(shared.nodes.clone(), root.tree);
-        Self { _pin: Some(pin), ..Self::new(tree, root.hash_seed, shared) }
+    pub(crate) fn of_kept(root: &KeptRoot, pin: Pin, contents: Arc<Contents>, shared: Arc<Shared>) -> Self {
+        Self { _pin: Some(pin), ..Self::new(root.tree, root.hash_seed, contents, shared) }
     }
 
     /// The attributes of an inode.

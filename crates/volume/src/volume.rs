@@ -1,6 +1,6 @@
 //! A volume and the way into it.
 
-use crate::catalog::VolumeId;
+use crate::catalog::{Role, VolumeId, VolumeInfo};
 use crate::checkpoint::{Checkpointing, LastCheckpoint};
 use crate::commit::Journal;
 use crate::inode_locks::InodeLocks;
@@ -18,9 +18,8 @@ use crate::{Attributes, Error, Inode, Result, Settings, Timestamp};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tree::Tree;
+use std::sync::{Arc, OnceLock};
 
 /// A file system. What only reads is a [`View`]'s, and a volume has it too.
 pub struct Volume {
@@ -48,7 +47,9 @@ pub struct Volume {
     /// Held by a rename that moves a directory to another one: only one at a time may change who is below whom.
     pub(crate) moving: Mutex<()>,
     /// Why the volume may not be as it should: its journal is damaged. Then it takes no changes and makes no checkpoints.
-    pub(crate) damage: Option<String>,
+    pub(crate) damage: OnceLock<String>,
+    /// Of a locked volume: whether the journal has changes behind the root. They come in when it is unlocked.
+    pub(crate) has_locked_journal: AtomicBool,
 }
 
 /// [`Counters`] that operations change.
@@ -109,19 +110,19 @@ impl Deref for Volume {
 
 impl Volume {
     /// The volume at a root, without what the journal has behind it.
-    pub(crate) fn at(id: VolumeId, root: &Root, settings: Settings, shared: Arc<Shared>) -> Self {
-        let tree = Tree::new(shared.nodes.clone(), root.tree);
+    pub(crate) fn at(info: &VolumeInfo, root: &Root, shared: Arc<Shared>) -> Self {
+        let contents = shared.contents_of(info.identity, root.sealed.is_some());
         let freed_bytes = shared.freed_bytes.clone();
         Self {
-            id,
-            settings: ArcSwap::from_pointee(settings),
+            id: info.id,
+            settings: ArcSwap::from_pointee(info.settings.clone()),
             last_checkpoint: Mutex::new(LastCheckpoint::of(root, &shared)),
-            kept: ArcSwap::from_pointee(Kept::new(shared.nodes.clone(), root.kept)),
+            kept: ArcSwap::from_pointee(Kept::new(shared.plain.nodes.clone(), root.kept)),
             sweep: Mutex::default(),
             pins: Arc::default(),
             watchers: Watchers::default(),
-            view: View::new(tree, root.hash_seed, shared),
-            is_replica: AtomicBool::new(false),
+            view: View::new(root.tree, root.hash_seed, contents, shared),
+            is_replica: AtomicBool::new(info.role == Role::Replica),
             is_receiving: AtomicBool::new(false),
             locks: InodeLocks::new(),
             gate: RwLock::new(()),
@@ -131,7 +132,8 @@ impl Volume {
             journal: Mutex::new(Journal::behind(root.sequence)),
             checkpointing: Mutex::default(),
             moving: Mutex::new(()),
-            damage: None,
+            damage: OnceLock::new(),
+            has_locked_journal: AtomicBool::new(false),
         }
     }
 
@@ -151,17 +153,20 @@ impl Volume {
         self.shared.store.check_writable()?;
         self.make_room()?;
         let gate = self.gate.read();
-        if self.is_replica() { Err(Error::Replica) } else { Ok(gate) }
+        if self.is_replica() {
+            return Err(Error::Replica);
+        }
+        if self.contents.is_locked() { Err(block::Error::NoKey.into()) } else { Ok(gate) }
     }
 
     /// Why the volume is read-only and perhaps not as new as it should be: its journal is damaged.
     pub fn damage(&self) -> Option<&str> {
-        self.damage.as_deref()
+        self.damage.get().map(String::as_str)
     }
 
     /// Refuses what would change a damaged volume.
     pub(crate) fn check_sound(&self) -> Result<()> {
-        match &self.damage {
+        match self.damage.get() {
             None => Ok(()),
             Some(reason) => Err(block::Error::ReadOnly { reason: reason.clone() }.into()),
         }
@@ -169,8 +174,9 @@ impl Volume {
 
     /// Whether nothing waits for a checkpoint, and no operation is under way that will.
     pub fn is_quiet(&self) -> bool {
-        let is_clean =
-            || self.damage.is_some() || self.layers.overlay.is_empty() && self.layers.base.load().frozen.is_none();
+        let is_clean = || {
+            self.damage.get().is_some() || self.layers.overlay.is_empty() && self.layers.base.load().frozen.is_none()
+        };
         self.gate.try_write().is_some_and(|_closed| is_clean())
     }
 

@@ -11,7 +11,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const TARGETS: &[&str] = &["frame", "node", "journal", "request", "message"];
+const TARGETS: &[&str] = &["frame", "node", "journal", "request", "message", "sealed"];
 /// The longest input tried. Longer ones cost time per run and reach no other code.
 const INPUT_BYTES_MAX: u32 = 64 * 1024;
 /// A single input that takes longer is a finding.

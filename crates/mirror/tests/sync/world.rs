@@ -97,7 +97,7 @@ pub(crate) fn run(from: &Place, to: &Place, mode: ReplicaMode) -> mirror::Result
     let replica = LocalReplica::open(&to.pool, origin.identity, "main", &origin.state, mode)?;
     let had = |name: &Name| to.store().contains(name).unwrap();
     let kept = origin.kept.iter().filter_map(|root| root.tree());
-    let roots = kept.chain(origin.state.tree());
+    let roots = kept.chain(origin.state.roots());
     let missing: BTreeSet<_> = from.below(roots).into_iter().filter(|name| !had(name)).collect();
     let synced = sync(&source, &replica, &SyncOptions::default())?;
     assert!(

@@ -103,7 +103,7 @@ impl View {
                 None => return Ok(()),
             },
         };
-        let body = self.shared.data.get(self.shared.blocks(), &name)?;
+        let body = self.contents.data.get(&*self.contents.blocks, &name)?;
         let end = offset as usize + buffer.len();
         let part = body.get(offset as usize..end).ok_or_else(|| block::Error::Corrupt {
             what: format!("block {name} has {} bytes, an extent wants those up to {end}", body.len()),

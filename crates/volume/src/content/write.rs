@@ -139,7 +139,7 @@ impl Volume {
         if end.is_multiple_of(CHUNK_BYTES)
             && let Some(flusher) = &self.shared.flusher
         {
-            flusher.push(block);
+            flusher.push(block, &self.contents.blocks);
         }
     }
 

@@ -17,23 +17,24 @@ impl Volume {
     pub fn create_snapshot(&self, name: &str, is_held: bool) -> SnapshotResult<Snapshot> {
         {
             let mut checkpointing = self.begin_checkpoint()?;
-            self.kept().check_new_name(name)?;
-            self.checkpoint_keeping(&mut checkpointing, |kept, root| kept.with_snapshot(root, name, is_held))?;
+            let label = self.contents.label(name)?;
+            self.kept().check_new_name(name, &label)?;
+            self.checkpoint_keeping(&mut checkpointing, |kept, root| kept.with_snapshot(root, &label, is_held))?;
         }
         self.tell_watchers(|watcher| watcher.snapshots_changed());
-        self.kept().snapshot(name)
+        self.snapshot(name)
     }
 
     /// Forgets a snapshot. One that is held stays, and one that somebody reads.
     pub fn delete_snapshot(&self, name: &str) -> SnapshotResult<()> {
-        let id = self.kept().snapshot(name)?.root.id;
+        let id = self.labelled_snapshot(name)?.root.id;
         self.tell_watchers(|watcher| watcher.drop_unused_views(id));
         if !self.pins.wait_unpinned(id, UNPIN_TIME_MAX) {
             return Err(SnapshotError::InUse { name: name.into() });
         }
         {
             let mut checkpointing = self.begin_checkpoint()?;
-            let snapshot = self.kept().snapshot(name)?;
+            let snapshot = self.labelled_snapshot(name)?;
             let (_going, pinned) = self.pins.let_go([snapshot.root.id]);
             match snapshot.is_held {
                 true => return Err(SnapshotError::Held { name: name.into() }),
@@ -50,9 +51,10 @@ impl Volume {
     pub fn rename_snapshot(&self, name: &str, new_name: &str) -> SnapshotResult<()> {
         {
             let mut checkpointing = self.begin_checkpoint()?;
-            let snapshot = self.kept().snapshot(name)?;
-            self.kept().check_new_name(new_name)?;
-            let keep = |kept: &Kept, _: &Root| kept.with_snapshot_renamed(&snapshot, new_name);
+            let snapshot = self.labelled_snapshot(name)?;
+            let label = self.contents.label(new_name)?;
+            self.kept().check_new_name(new_name, &label)?;
+            let keep = |kept: &Kept, _: &Root| kept.with_snapshot_renamed(&snapshot, &label);
             self.checkpoint_keeping(&mut checkpointing, keep)?;
         }
         self.tell_watchers(|watcher| watcher.snapshots_changed());
@@ -62,7 +64,7 @@ impl Volume {
     /// Says whether a snapshot may be deleted.
     pub fn hold_snapshot(&self, name: &str, is_held: bool) -> SnapshotResult<()> {
         let mut checkpointing = self.begin_checkpoint()?;
-        let snapshot = self.kept().snapshot(name)?;
+        let snapshot = self.labelled_snapshot(name)?;
         let keep = |kept: &Kept, _: &Root| kept.with_snapshot_held(&snapshot, is_held);
         Ok(self.checkpoint_keeping(&mut checkpointing, keep)?)
     }
@@ -81,47 +83,63 @@ impl Volume {
 
     /// The snapshots, the oldest first.
     pub fn snapshots(&self) -> Result<Snapshots> {
-        self.kept().snapshots()
+        self.snapshots_since(Timestamp::FIRST)
     }
 
     /// Up to a number of the names of snapshots, in their order, behind one or (behind "") from the first.
     pub fn snapshot_names(&self, behind: &str, count: usize) -> Result<Vec<String>> {
-        self.kept().snapshot_names(behind, count)
+        self.contents.names(&self.kept(), behind, count)
     }
 
     /// The snapshot with a name.
     pub fn snapshot(&self, name: &str) -> SnapshotResult<Snapshot> {
-        self.kept().snapshot(name)
+        Ok(self.contents.named_snapshot(self.labelled_snapshot(name)?))
+    }
+
+    fn labelled_snapshot(&self, name: &str) -> SnapshotResult<Snapshot> {
+        self.contents.find(&self.kept(), name)
     }
 
     /// The newest kept root that is not newer than a time; `None` before the first.
     pub fn kept_at(&self, time: Timestamp) -> Result<Option<KeptRoot>> {
-        self.kept().at(time)
+        Ok(self.kept().at(time)?.map(|root| self.contents.named(root)))
     }
 
     /// A kept root, if it is still there.
     pub fn kept_root(&self, id: KeptId) -> Result<Option<KeptRoot>> {
-        self.kept().get(id)
+        Ok(self.kept().get(id)?.map(|root| self.contents.named(root)))
     }
 
     /// The kept roots from one time up to another, both included: snapshots and history, the oldest first, as they were when the
     /// listing began.
     pub fn kept_roots(&self, from: Timestamp, to: Timestamp) -> Result<impl Iterator<Item = Result<KeptRoot>> + use<>> {
-        self.kept().roots(from, to)
+        let contents = self.contents.clone();
+        Ok(self.kept().roots(from, to)?.map(move |root| Ok(contents.named(root?))))
     }
 
     /// The snapshots from a time on, the oldest first.
     pub fn snapshots_since(&self, time: Timestamp) -> Result<Snapshots> {
-        self.kept().snapshots_since(time)
+        let contents = self.contents.clone();
+        let named = move |snapshot: Result<Snapshot>| Ok(contents.named_snapshot(snapshot?));
+        Ok(Snapshots(Box::new(self.kept().snapshots_since(time)?.map(named))))
     }
 
     /// The state that a kept root stands for; `NotFound` if it is not kept any more. It stays until the view is dropped.
     pub fn open_kept(&self, root: &KeptRoot) -> Result<View> {
         let pin = self.pins.pin(root.id).ok_or(Error::NotFound)?;
         match self.kept().get(root.id)? {
-            Some(_) => Ok(View::of_kept(root, pin, self.shared.clone())),
+            Some(kept) => {
+                self.check_kept(&kept)?;
+                Ok(View::of_kept(&kept, pin, self.contents.clone(), self.shared.clone()))
+            }
             None => Err(Error::NotFound),
         }
+    }
+
+    /// Refuses a kept state of an encrypted volume that nobody with the key made.
+    fn check_kept(&self, root: &KeptRoot) -> Result<()> {
+        let encryption = self.contents.encryption.as_ref();
+        encryption.map_or(Ok(()), |encryption| encryption.check(&root.tagged(), root.tag.as_ref()))
     }
 
     /// Which history is kept. What a newer program set and this one cannot read keeps everything.

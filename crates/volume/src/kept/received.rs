@@ -2,6 +2,7 @@
 
 use super::changes::Changes;
 use super::key::{self, Kind};
+use super::labels;
 use super::root::KeptRoot;
 use super::{Going, Kept, Retention};
 use crate::root::Root;
@@ -100,9 +101,12 @@ impl Kept {
 
     /// A name for a snapshot whose name another one needs.
     fn free_name(&self, name: &str) -> Result<String> {
-        let stem: String = name.chars().take(crate::limits::SNAPSHOT_NAME_BYTES_MAX / 8).collect();
+        let stem: String = match name.starts_with(labels::SEALED) {
+            true => name.chars().take_while(|character| *character != labels::NUMBER).collect(),
+            false => name.chars().take(crate::limits::SNAPSHOT_NAME_BYTES_MAX / 8).collect(),
+        };
         for number in 1u64.. {
-            let candidate = format!("{stem}~{number}");
+            let candidate = format!("{stem}{}{number}", labels::NUMBER);
             if self.tree.get(&key::by_name(&candidate))?.is_none() {
                 return Ok(candidate);
             }

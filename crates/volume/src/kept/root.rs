@@ -4,12 +4,16 @@ use super::key::{KeptId, Kind};
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::journal::Counters;
 use crate::root::Root;
+use crate::sealed::{StateTag, Tagged};
 use crate::{Result, Timestamp};
 use block::Name;
 use bytes::Bytes;
 use tree::Mapped;
 
 const VERSION: u8 = 1;
+
+/// Of an encrypted volume: with a tag, and a label for a name.
+const ENCRYPTED_VERSION: u8 = 2;
 
 /// Set in the flags of a snapshot that must not be deleted.
 const HELD: u8 = 1;
@@ -21,6 +25,8 @@ pub struct KeptRoot {
     pub(crate) tree: Option<Name>,
     pub(crate) counters: Counters,
     pub(crate) hash_seed: u64,
+    /// The tag of its state, if the volume is encrypted.
+    pub(crate) tag: Option<StateTag>,
     /// Empty for history.
     pub(crate) name: String,
     pub(crate) is_held: bool,
@@ -29,8 +35,9 @@ pub struct KeptRoot {
 impl KeptRoot {
     /// What keeps the state of a root.
     pub(super) fn of(root: &Root, id: KeptId, name: &str, is_held: bool) -> Self {
-        let Root { tree, counters, hash_seed, .. } = *root;
-        Self { id, tree, counters, hash_seed, name: name.into(), is_held }
+        let Root { tree, counters, hash_seed, sealed, .. } = *root;
+        let tag = sealed.map(|sealed| sealed.tag);
+        Self { id, tree, counters, hash_seed, tag, name: name.into(), is_held }
     }
 
     /// Which one it is.
@@ -68,10 +75,17 @@ impl KeptRoot {
         self.counters.allocated_bytes
     }
 
+    /// Its state, as far as its tag says something of it.
+    pub(crate) fn tagged(&self) -> Tagged {
+        Tagged { tree: self.tree, counters: self.counters, hash_seed: self.hash_seed, taken: self.id.taken }
+    }
+
     pub(super) fn value(&self) -> Bytes {
-        let mut value = vec![VERSION, if self.is_held { HELD } else { 0 }];
+        let version = if self.tag.is_some() { ENCRYPTED_VERSION } else { VERSION };
+        let mut value = vec![version, if self.is_held { HELD } else { 0 }];
         self.counters.put(&mut value);
         value.put_u64(self.hash_seed);
+        self.tag.iter().for_each(|tag| value.extend_from_slice(tag));
         value.extend_from_slice(self.name.as_bytes());
         value.into()
     }
@@ -94,15 +108,23 @@ impl KeptRoot {
 
 fn parse(id: KeptId, value: &[u8], tree: Option<Name>) -> Parsed<KeptRoot> {
     let mut reader = Reader(value);
-    reader.version(VERSION)?;
+    let version = match reader.u8()? {
+        0 => return Err(Malformed::Bytes),
+        version @ ..=ENCRYPTED_VERSION => version,
+        _ => return Err(Malformed::Newer),
+    };
     let flags = reader.u8()?;
     if flags & !HELD != 0 || (flags != 0 && id.kind == Kind::History) {
         return Err(Malformed::Bytes);
     }
     let (counters, hash_seed) = (Counters::read(&mut reader)?, reader.u64()?);
+    let tag = match version {
+        ENCRYPTED_VERSION => Some(reader.bytes(32)?.try_into().map_err(|_| Malformed::Bytes)?),
+        _ => None,
+    };
     let name = std::str::from_utf8(reader.0).map_err(|_| Malformed::Bytes)?;
     if name.is_empty() != (id.kind == Kind::History) {
         return Err(Malformed::Bytes);
     }
-    Ok(KeptRoot { id, tree, counters, hash_seed, name: name.into(), is_held: flags & HELD != 0 })
+    Ok(KeptRoot { id, tree, counters, hash_seed, tag, name: name.into(), is_held: flags & HELD != 0 })
 }

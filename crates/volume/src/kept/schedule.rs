@@ -118,7 +118,7 @@ impl Volume {
     /// Those that are held or in use stay until they are not.
     pub fn run_schedule(&self) -> std::result::Result<Option<Timestamp>, SnapshotError> {
         let schedule = self.schedule();
-        if schedule.rules.is_empty() || self.is_replica() {
+        if schedule.rules.is_empty() || self.is_replica() || self.is_locked() {
             return Ok(None);
         }
         let Some(now) = zoned(self.now()) else { return Ok(None) };

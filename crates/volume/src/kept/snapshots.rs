@@ -24,13 +24,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    fn of(root: KeptRoot) -> Self {
+    pub(super) fn of(root: KeptRoot) -> Self {
         Self { name: root.name.clone(), taken: root.taken(), is_held: root.is_held, root }
     }
 }
 
 /// The snapshots of a volume, the oldest first, as they were when the listing began. They are read as it goes on.
-pub struct Snapshots(Box<dyn Iterator<Item = Result<Snapshot>> + Send>);
+pub struct Snapshots(pub(super) Box<dyn Iterator<Item = Result<Snapshot>> + Send>);
 
 impl Iterator for Snapshots {
     type Item = Result<Snapshot>;
@@ -90,17 +90,13 @@ impl Kept {
     /// The snapshot with a name.
     pub(crate) fn snapshot(&self, name: &str) -> std::result::Result<Snapshot, SnapshotError> {
         let no_such = || SnapshotError::NoSuchSnapshot { name: name.into() };
-        if name.len() > crate::limits::SNAPSHOT_NAME_BYTES_MAX {
+        if name.len() > crate::limits::SNAPSHOT_LABEL_BYTES_MAX {
             return Err(no_such());
         }
         let (key, _) = self.tree.get(&key::by_name(name))?.ok_or_else(no_such)?;
         let damaged = || Error::Damaged { inode: 0, what: "the name of a snapshot" };
         let id = KeptId::parse(&key).ok_or_else(damaged)?;
         Ok(Snapshot::of(self.get(id)?.ok_or_else(damaged)?))
-    }
-
-    pub(crate) fn snapshots(&self) -> Result<Snapshots> {
-        self.snapshots_since(Timestamp { seconds: i64::MIN, nanoseconds: 0 })
     }
 
     pub(crate) fn snapshots_since(&self, time: Timestamp) -> Result<Snapshots> {
@@ -121,10 +117,10 @@ impl Kept {
         names.take(count).collect()
     }
 
-    /// Refuses what cannot be the name of a new snapshot.
-    pub(crate) fn check_new_name(&self, name: &str) -> std::result::Result<(), SnapshotError> {
+    /// Refuses what cannot be the name of a new snapshot, with its label.
+    pub(crate) fn check_new_name(&self, name: &str, label: &str) -> std::result::Result<(), SnapshotError> {
         snapshot_name::check(name).map_err(|why| SnapshotError::BadName { name: name.into(), why })?;
-        match self.tree.get(&key::by_name(name))? {
+        match self.tree.get(&key::by_name(label))? {
             Some(_) => Err(SnapshotError::NameTaken { name: name.into() }),
             None => Ok(()),
         }

@@ -31,8 +31,7 @@ impl Pool {
         let info = VolumeInfo { id, identity, name: name.into(), created: now, role: Role::Replica, settings };
         let root = first_root(state, self.shared.store.position());
         self.shared.store.append(&root.record(info.id.0))?;
-        let volume = Volume::at(info.id, &root, info.settings.clone(), self.shared.clone());
-        volume.set_role(Role::Replica);
+        let volume = Volume::at(&info, &root, self.shared.clone());
         catalog.add(&info, now)?;
         self.volumes.write().insert(info.id, Arc::new(volume));
         Ok(info)
@@ -46,6 +45,7 @@ impl Pool {
             return Ok(info);
         };
         if role == Role::Replica {
+            volume.check_journal_unlocked()?;
             volume.set_role(role);
         }
         let before = std::mem::replace(&mut info.role, role);
@@ -56,7 +56,9 @@ impl Pool {
         }
         if role == Role::Primary {
             volume.set_role(role);
-            volume.reclaim_orphans()?;
+            if !volume.is_locked() {
+                volume.reclaim_orphans()?;
+            }
         }
         Ok(info)
     }

@@ -43,7 +43,7 @@ fn in_volume(volume: &Volume, volume_name: &str, lacking: &BTreeSet<Name>, users
         // A state of the history that is one of those named already adds nothing.
         let is_new = named.insert(root.tree());
         if is_new || is_snapshot(root) {
-            let tree = Tree::new(volume.shared.nodes.clone(), root.tree());
+            let tree = Tree::new(volume.contents.nodes.clone(), root.tree());
             in_state(&tree, volume_name, Some(&kept_name(root)), lacking, &mut sound, users)?;
         }
     }
