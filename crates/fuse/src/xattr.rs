@@ -21,6 +21,8 @@ pub enum SetXattrMode {
     Create,
     /// It must: `ENODATA` (`XATTR_REPLACE`).
     Replace,
+    /// Both at once, so it fails in any case: `EEXIST`, or `ENODATA`.
+    CreateAndReplace,
 }
 
 /// Where the bytes of an answer go: an attribute's value or a link's target.

@@ -365,6 +365,7 @@ impl Filesystem for VolumeFilesystem {
             SetXattrMode::Set => XattrMode::Set,
             SetXattrMode::Create => XattrMode::Create,
             SetXattrMode::Replace => XattrMode::Replace,
+            SetXattrMode::CreateAndReplace => XattrMode::CreateAndReplace,
         };
         self.volume.set_xattr(Inode(node), name, value, mode).map_err(errno)
     }

@@ -1,5 +1,5 @@
 //! The flags of chattr(1), as the kernel asks for them and sets them: by the ioctls that it makes of `FS_IOC_GETFLAGS` and its like,
-//! after it has checked who may. What travels is in the machine's byte order.
+//! after it has checked who may, and the generation of an inode's number. What travels is in the machine's byte order.
 
 #![expect(clippy::host_endian_bytes, reason = "the kernel's own structs")]
 
@@ -14,6 +14,12 @@ const SET_FLAGS: u32 = 0x4008_6602;
 const GET_EXTENDED: u32 = 0x801c_581f;
 /// `FS_IOC_FSSETXATTR`: `_IOW('X', 32, struct fsxattr)`.
 const SET_EXTENDED: u32 = 0x401c_5820;
+
+/// `FS_IOC_GETVERSION`: `_IOR('v', 1, long)`, though what travels is 4 bytes.
+const GET_VERSION: u32 = 0x8008_7601;
+
+/// Which use of its number an inode is. Numbers are never used again.
+const VERSION: u32 = 1;
 
 /// Length of `struct fsxattr`: the flags, size hints, number of extents and project that are not kept here, 8 bytes of padding.
 const EXTENDED_BYTES: usize = 28;
@@ -63,6 +69,7 @@ pub(crate) fn ioctl(
     let flags = || volume.attributes(inode).map(|attributes| attributes.flags).map_err(failed);
     match ioctl.command {
         GET_FLAGS => answer(output, &numbered(flags()?, |numbers| numbers.plain).to_ne_bytes()),
+        GET_VERSION => answer(output, &VERSION.to_ne_bytes()),
         GET_EXTENDED => {
             let mut fsxattr = [0; EXTENDED_BYTES];
             fsxattr[..4].copy_from_slice(&numbered(flags()?, |numbers| numbers.extended).to_ne_bytes());

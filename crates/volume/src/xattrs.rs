@@ -14,6 +14,8 @@ pub enum XattrMode {
     Create,
     /// Fails if it is not there (`XATTR_REPLACE`).
     Replace,
+    /// Fails: it is there, or it is not.
+    CreateAndReplace,
 }
 
 impl View {
@@ -41,8 +43,8 @@ impl Volume {
         let value = Bytes::copy_from_slice(value);
         self.with_room(|| {
             self.change_xattr(inode, name, Some(value.clone()), |is_there| match (mode, is_there) {
-                (XattrMode::Create, true) => Err(Error::Exists),
-                (XattrMode::Replace, false) => Err(Error::NoAttribute),
+                (XattrMode::Create | XattrMode::CreateAndReplace, true) => Err(Error::Exists),
+                (XattrMode::Replace | XattrMode::CreateAndReplace, false) => Err(Error::NoAttribute),
                 _ => Ok(()),
             })
         })

@@ -407,8 +407,8 @@ impl Filesystem for Memory {
         let inode = self.inode(node)?;
         let mut state = inode.state.write();
         match (options.mode, state.xattrs.contains_key(name)) {
-            (SetXattrMode::Create, true) => return Err(Errno::EEXIST),
-            (SetXattrMode::Replace, false) => return Err(Errno::ENODATA),
+            (SetXattrMode::Create | SetXattrMode::CreateAndReplace, true) => return Err(Errno::EEXIST),
+            (SetXattrMode::Replace | SetXattrMode::CreateAndReplace, false) => return Err(Errno::ENODATA),
             _ => state.xattrs.insert(name.into(), value.into()),
         };
         state.attr.ctime = Timestamp::now();

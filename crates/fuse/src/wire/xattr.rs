@@ -32,12 +32,14 @@ wire! {
 pub(crate) const SETXATTR_IN_SIZE_OLD: usize = 8;
 
 impl SetxattrIn {
-    /// The options, unless both modes are asked for.
+    /// The options, unless there is a flag that is not known.
     pub(crate) fn options(&self) -> Option<SetXattrOptions> {
+        const BOTH: i32 = libc::XATTR_CREATE | libc::XATTR_REPLACE;
         let mode = match self.flags as i32 {
             0 => SetXattrMode::Set,
             libc::XATTR_CREATE => SetXattrMode::Create,
             libc::XATTR_REPLACE => SetXattrMode::Replace,
+            BOTH => SetXattrMode::CreateAndReplace,
             _ => return None,
         };
         Some(SetXattrOptions { mode, acl_kill_sgid: self.setxattr_flags & ACL_KILL_SGID != 0 })

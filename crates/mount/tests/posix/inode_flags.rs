@@ -8,9 +8,13 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// `linux/fs.h`: `_IOR('v', 1, long)`
+const FS_IOC_GETVERSION: libc::c_ulong = 0x8008_7601;
 
 fn set(path: &Path, flags: IFlags) {
     ioctl_setflags(File::open(path).unwrap(), flags).unwrap();
@@ -132,4 +136,29 @@ fn setting_flags_shows_as_a_change_of_the_inode() {
             }
         }
     }
+}
+
+/// As NFS servers and `lsattr -v` ask for it.
+#[test]
+fn an_inode_has_a_generation() {
+    let mounted = Mounted::new();
+    let file = mounted.file("file", b"");
+    let version = || {
+        let mut version: libc::c_int = 0;
+        // SAFETY: the descriptor is open, and the kernel writes an int to a place that lives.
+        let result = unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_GETVERSION, &raw mut version) };
+        (result, version)
+    };
+    assert_eq!(version(), (0, 1));
+}
+
+#[test]
+fn an_attribute_that_has_to_be_there_and_not_to_be_there_is_set_by_nobody() {
+    let mounted = Mounted::new();
+    mounted.file("file", b"");
+    let set = |flags| setxattr(mounted.path("file"), "user.name", b"value", flags);
+    let both = XattrFlags::CREATE | XattrFlags::REPLACE;
+    assert_eq!(set(both), Err(Errno::NODATA));
+    set(XattrFlags::CREATE).unwrap();
+    assert_eq!(set(both), Err(Errno::EXIST));
 }

@@ -332,6 +332,7 @@ fn set_xattr(chance: &mut Chance) -> Operation {
             XattrFlags::empty(),
             XattrFlags::CREATE,
             XattrFlags::REPLACE,
+            XattrFlags::CREATE | XattrFlags::REPLACE,
             XattrFlags::all(),
         ],
     );
