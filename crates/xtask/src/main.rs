@@ -12,6 +12,8 @@ mod fsx;
 mod fuzz;
 mod parts;
 mod posix;
+#[cfg(test)]
+mod posix_table;
 mod program;
 mod real;
 mod schedules;

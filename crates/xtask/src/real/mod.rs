@@ -149,6 +149,12 @@ fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64, rounds: usize) -> Res
     timed("down", || pool.down())
 }
 
+/// Whether there is a scenario of a name.
+#[cfg(test)]
+pub(crate) fn has_scenario(name: &str) -> bool {
+    SCENARIOS.iter().any(|scenario| scenario.name == name)
+}
+
 fn chosen(only: &[String]) -> Result<Vec<&'static Scenario>> {
     if let Some(unknown) = only.iter().find(|name| SCENARIOS.iter().all(|scenario| scenario.name != name.as_str())) {
         bail!("there is no scenario `{unknown}`; --list shows them");
