@@ -59,6 +59,11 @@ impl Store {
         }
     }
 
+    /// Bytes that are held back now.
+    pub fn reserve_bytes(&self) -> u64 {
+        self.segments.spares() * self.log.segment_bytes()
+    }
+
     /// Bytes that can still be appended without using the reserve. Other users of the disk may take them.
     pub fn room(&self) -> crate::Result<u64> {
         let disk = self.space()?;

@@ -58,7 +58,7 @@ pub(crate) const ROOM_MARGIN_BYTES: u64 = 1 << 20;
 /// Bytes admitted before the disk is asked again: no more than this,
 pub(crate) const ROOM_ADMITTED_BYTES_MAX: u64 = 64 << 20;
 
-/// and one part in so many of what is free.
+/// and one part in so many of what is free, and of the reserve.
 pub(crate) const ROOM_ADMITTED_PARTS: u64 = 4;
 
 /// How long an operation waits for garbage to be collected when there is no room.

@@ -41,7 +41,9 @@ impl Volume {
         if bytes > free {
             return Err(block::Error::Full.into());
         }
-        room.set((free / ROOM_ADMITTED_PARTS).min(ROOM_ADMITTED_BYTES_MAX).saturating_sub(bytes));
+        // Others may take the space before the next look. Then what was admitted goes into the reserve, and leaves most of it.
+        let unseen = (free / ROOM_ADMITTED_PARTS).min(self.shared.store.reserve_bytes() / ROOM_ADMITTED_PARTS);
+        room.set(unseen.min(ROOM_ADMITTED_BYTES_MAX).saturating_sub(bytes));
         Ok(())
     }
 

@@ -18,9 +18,14 @@ pub(super) fn list(disk: &dyn Disk) -> BTreeSet<u64> {
 }
 
 impl Segments {
+    /// How many spares there are.
+    pub(crate) fn spares(&self) -> u64 {
+        self.spares.lock().len() as u64
+    }
+
     /// How many spares are used up.
     pub(crate) fn spares_missing(&self) -> u64 {
-        SPARE_SEGMENTS - self.spares.lock().len() as u64
+        SPARE_SEGMENTS - self.spares()
     }
 
     /// Makes those that are missing, as long as there is space beside them.

@@ -2,6 +2,9 @@
 //!
 //! Nothing is written before the store is known to be one, so that a path that is none stays as it was: until
 //! [`Log::open`], lines wait in memory.
+//!
+//! The log lies on the disk whose failures it tells of. A line that cannot be written is lost and counted, and never an error: there is
+//! nobody left to tell.
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
@@ -40,7 +43,8 @@ impl Log {
     /// Logs to standard error.
     pub(super) fn to_stderr() {
         let colours = io::stderr().is_terminal();
-        tracing_subscriber::fmt().with_env_filter(filter()).with_ansi(colours).with_writer(io::stderr).init();
+        let log = tracing_subscriber::fmt().with_env_filter(filter()).log_internal_errors(false);
+        log.with_ansi(colours).with_writer(io::stderr).init();
         log_panics();
     }
 
@@ -48,7 +52,9 @@ impl Log {
     pub(super) fn to_file() -> Self {
         let log = Self(Arc::new(Mutex::new(Sink::Waiting(Vec::new()))));
         let writer = log.clone();
-        tracing_subscriber::fmt().with_env_filter(filter()).with_ansi(false).with_writer(move || writer.clone()).init();
+        // Such an error would go to standard error, which is the same file, and end the node.
+        let fmt = tracing_subscriber::fmt().with_env_filter(filter()).log_internal_errors(false);
+        fmt.with_ansi(false).with_writer(move || writer.clone()).init();
         log_panics();
         log
     }
@@ -94,7 +100,10 @@ impl Write for Sink {
         match self {
             Self::Waiting(waiting) if waiting.len() > WAITING_BYTES_MAX => Ok(bytes.len()),
             Self::Waiting(waiting) => waiting.write(bytes),
-            Self::File(file) => file.write(bytes),
+            Self::File(file) => {
+                file.write_line(bytes);
+                Ok(bytes.len())
+            }
         }
     }
 
@@ -108,13 +117,15 @@ struct LogFile {
     store: PathBuf,
     file: File,
     bytes: u64,
+    /// Lines that could not be written since the last one that could.
+    lost: u64,
 }
 
 impl LogFile {
     fn open(store: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(store.join(LOG_FILE))?;
         let bytes = file.metadata()?.len();
-        Ok(Self { store: store.to_owned(), file, bytes })
+        Ok(Self { store: store.to_owned(), file, bytes, lost: 0 })
     }
 
     fn put_aside(&mut self) -> io::Result<()> {
@@ -123,13 +134,24 @@ impl LogFile {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Writes a line, or counts it as lost.
+    fn write_line(&mut self, line: &[u8]) {
+        match self.try_write(line) {
+            Ok(()) => self.lost = 0,
+            Err(_) => self.lost += 1,
+        }
+    }
+
+    fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.bytes >= LOG_BYTES_MAX {
             self.put_aside()?;
         }
-        let written = self.file.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
+        let lost =
+            if self.lost > 0 { format!("{} lines before this one are lost\n", self.lost) } else { String::new() };
+        let text = [lost.as_bytes(), line].concat();
+        self.file.write_all(&text)?;
+        self.bytes += text.len() as u64;
+        Ok(())
     }
 }
 
@@ -142,8 +164,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut log = LogFile::open(folder.path()).unwrap();
         log.bytes = LOG_BYTES_MAX;
-        log.write(b"new").unwrap();
+        log.write_line(b"new");
         assert_eq!(std::fs::read(folder.path().join(LOG_FILE)).unwrap(), b"new");
         assert!(folder.path().join(OLD_LOG_FILE).exists());
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_counted_and_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LogFile::open(folder.path()).unwrap();
+        let sound = std::mem::replace(&mut log.file, File::options().write(true).open("/dev/full").unwrap());
+        log.write_line(b"lost\n");
+        log.write_line(b"lost\n");
+        log.file = sound;
+        log.write_line(b"new\n");
+        log.write_line(b"newer\n");
+        let text = std::fs::read_to_string(folder.path().join(LOG_FILE)).unwrap();
+        assert_eq!(text, "2 lines before this one are lost\nnew\nnewer\n");
     }
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod busy;
+mod disks;
 mod gc;
 mod killed;
 mod mirrors;

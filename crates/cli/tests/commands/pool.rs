@@ -60,6 +60,12 @@ impl Pool {
         pool
     }
 
+    /// The same, with its store elsewhere.
+    pub(crate) fn with_store(mut self, store: PathBuf) -> Self {
+        self.store = store;
+        self
+    }
+
     pub(crate) fn home(&self) -> &Path {
         self.folder.path()
     }

@@ -147,6 +147,22 @@ fn everything_can_be_deleted_from_a_full_disk() {
     files.check(&volume);
 }
 
+/// What may come in without another look at the disk was promised when there was space.
+#[test]
+fn deleting_and_syncing_go_on_when_others_take_the_last_space_in_the_middle_of_writes() {
+    let (disk, pool) = small_pool();
+    let (volume, mut random, mut files) = (main_volume(&pool), Random::new(5), Files::default());
+    (0..4).for_each(|_| files.write(&volume, &mut random).unwrap());
+    disk.set_capacity(1);
+    files.fill(&volume, &mut random);
+    volume.sync().unwrap();
+    files.check(&volume);
+    files.thin(&volume, &mut random, 100);
+    volume.sync().unwrap();
+    volume.checkpoint().unwrap();
+    assert_eq!(pool.store().health(), Health::Ok);
+}
+
 #[test]
 fn a_disk_that_fails_for_a_while_is_used_again_and_nothing_is_lost() {
     let (disk, pool) = small_pool();
