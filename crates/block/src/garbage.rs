@@ -90,7 +90,7 @@ impl Store {
     /// [`Collection::step`].
     pub fn begin_collection(&self, live: &dyn Live, thrift: Thrift) -> Result<Option<Collection<'_>>> {
         // What a damaged log keeps alive cannot be told.
-        if self.damage.is_some() {
+        if self.closed.is_some() {
             return Ok(None);
         }
         let Some(turn) = self.garbage.turn.try_lock() else { return Ok(None) };

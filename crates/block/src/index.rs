@@ -9,6 +9,7 @@
 
 mod fjall;
 mod memory;
+mod private_copy;
 
 pub use fjall::FjallIndex;
 pub use memory::MemoryIndex;

@@ -31,6 +31,7 @@ mod packed;
 mod packing;
 mod position;
 mod read_ahead;
+mod read_only_disk;
 mod real_disk;
 mod recent;
 mod record;

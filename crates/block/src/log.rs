@@ -163,9 +163,10 @@ impl Log {
         error
     }
 
-    /// Takes no frames: the log is damaged.
-    pub(crate) fn stop(&self, error: Error) {
-        self.fail(error);
+    /// Takes no frames for as long as it is open.
+    pub(crate) fn stop(&self, why: &str) {
+        self.state.lock().failure = Some(why.to_owned());
+        self.is_failed.store(true, Ordering::Release);
     }
 
     /// Takes no more frames, because of an error, which it hands back.

@@ -16,12 +16,19 @@ const ZEROS_BYTES: usize = 1 << 20;
 /// A directory.
 pub struct RealDisk {
     root: PathBuf,
+    /// Whether files may be written once they are open.
+    is_writable: bool,
 }
 
 impl RealDisk {
     /// The disk below a directory that is there.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), is_writable: true }
+    }
+
+    /// The disk below a directory that may lie where nothing can be written.
+    pub(crate) fn to_read(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), is_writable: false }
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -42,7 +49,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path(path))?;
+        let file = OpenOptions::new().read(true).write(self.is_writable).open(self.path(path))?;
         Ok(Arc::new(RealFile { file }))
     }
 

@@ -25,6 +25,18 @@ pub(crate) use walk::entry;
 /// Called as a log is read, with the bytes read and the bytes to read.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(u64, u64);
 
+/// Why a store takes no writes that was opened to be read only.
+pub(crate) const READ_ONLY: &str = "it was opened to be read only";
+
+/// What a log is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To go on with it.
+    Write,
+    /// To read it; nothing on the disk is changed.
+    Read,
+}
+
 /// An opened log, and the index's state, which reaches up to the log's head.
 pub(crate) struct Recovered {
     /// The log, ready for appends.
@@ -52,11 +64,14 @@ pub(crate) fn recover(
     index: &dyn Index,
     options: &StoreOptions,
     durable: Position,
+    access: Access,
     progress: Progress<'_>,
 ) -> Result<Recovered> {
     let indexed = own_state(index, &segments)?;
-    segments.sync_names()?;
-    segments.finish_retiring();
+    if access == Access::Write {
+        segments.sync_names()?;
+        segments.finish_retiring();
+    }
     let mut walk = Walk::new(&segments, index, indexed, progress)?;
     let is_blank = match walk.run() {
         Ok(fault @ Fault::Unsupported(_)) => rest::check(&segments, walk.headers(), walk.position(), durable, fault)?,
@@ -69,6 +84,11 @@ pub(crate) fn recover(
     };
     walk.commit()?;
     let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
+    if access == Access::Read {
+        segments.forget(&walk.strangers());
+        let log = stopped(&segments, options, end, READ_ONLY)?;
+        return Ok(Recovered { log, indexed: own_state(index, &segments)?, beyond: Beyond::default() });
+    }
     let log = go_on(&segments, options.segment_bytes, end, is_blank, walk.strangers())?;
     let indexed = own_state(index, &segments)?;
     Ok(Recovered { log, indexed, beyond: Beyond::default() })
@@ -87,14 +107,21 @@ fn damaged(
     }
     let beyond = walk.beyond(what.clone());
     let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
+    tracing::error!(what, "the log is damaged; the store takes no writes");
+    let log = stopped(segments, options, end, &what)?;
+    let indexed = own_state(index, segments)?;
+    Ok(Recovered { log, indexed, beyond })
+}
+
+/// A log that takes no frames.
+fn stopped(segments: &Arc<Segments>, options: &StoreOptions, end: Mark, why: &str) -> Result<Log> {
     let last = segments.written_from(0).last().copied();
-    let file = segments.open(last.ok_or(Error::Corrupt { what: what.clone() })?)?;
+    let file = segments.open(last.ok_or_else(|| Error::Corrupt { what: format!("there is no segment; {why}") })?)?;
     let head = Head { file, mark: end, end: end.position.offset(), is_new: false };
     let next_number = segments.numbers_from(0).last().map_or(1, |last| last + 1);
     let log = Log::new(segments.clone(), options.segment_bytes, head, end, next_number);
-    let indexed = own_state(index, segments)?;
-    log.stop(Error::Corrupt { what });
-    Ok(Recovered { log, indexed, beyond })
+    log.stop(why);
+    Ok(log)
 }
 
 /// The index's state; an index of another store, or of none, starts anew.

@@ -195,6 +195,12 @@ impl Segments {
         Ok(Arc::new(SegmentFile::new(number, path, file)))
     }
 
+    /// Takes segments that are no part of the log for not there, and leaves their files.
+    pub(crate) fn forget(&self, strangers: &[u32]) {
+        let mut numbers = self.numbers.write();
+        numbers.retain(|number, _| !strangers.contains(number));
+    }
+
     /// Removes a segment that is no part of the log.
     pub(crate) fn remove(&self, number: u32) -> Result<()> {
         let kind = self.numbers.write().remove(&number);

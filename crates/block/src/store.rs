@@ -28,8 +28,9 @@ use crate::frame::{FRAME_HEADER_BYTES, Subject};
 use crate::garbage::Garbage;
 use crate::layout::{self, Survey};
 use crate::log::{Log, Rewritten};
+use crate::read_only_disk::ReadOnlyDisk;
 use crate::recent::Recent;
-use crate::recovery::{Progress, Recovered, entry, recover};
+use crate::recovery::{Access, Progress, READ_ONLY, Recovered, entry, recover};
 use crate::reserve;
 use crate::roots::Roots;
 use crate::sabotage::{Sabotage, Sabotaged};
@@ -62,8 +63,10 @@ pub struct Store {
     twice: Mutex<(u64, Vec<Name>)>,
     /// Up to which change of the roots and of `twice` the copies are.
     copied: Mutex<(u64, u64)>,
-    /// Why the store was opened to be read only: its log is damaged where the index does not reach.
-    pub(crate) damage: Option<String>,
+    /// What is damaged of the log where the index does not reach.
+    damage: Option<String>,
+    /// Why the store takes no writes for as long as it is open.
+    pub(crate) closed: Option<String>,
     pub(crate) indexed: Indexed,
     pub(crate) garbage: Garbage,
     pub(crate) sabotaged: Sabotaged,
@@ -81,7 +84,7 @@ impl Store {
         let store = options.id.map_or_else(random_id, Ok)?;
         layout::make(&*disk, store)?;
         index.reset(store)?;
-        Self::recover(disk, store, index, options, &mut |_, _| {})
+        Self::recover(disk, store, index, options, Access::Write, &mut |_, _| {})
     }
 
     /// Opens the store on a disk, after putting in order what a crash may have left. [`Error::NotAStore`] if there is none;
@@ -90,19 +93,28 @@ impl Store {
         Self::open_with_progress(disk, index, options, &mut |_, _| {})
     }
 
+    /// Opens the store on a disk to be read only: nothing on the disk is changed. What the index does not know of the log goes into
+    /// it, so it is one that nobody else has.
+    pub fn open_read_only(
+        disk: Arc<dyn Disk>,
+        index: Box<dyn Index>,
+        options: StoreOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self> {
+        let disk: Arc<dyn Disk> = Arc::new(ReadOnlyDisk(disk));
+        let store = store_on(&*disk)?;
+        Self::recover(disk, store, index, options, Access::Read, progress)
+    }
+
     pub(crate) fn open_with_progress(
         disk: Arc<dyn Disk>,
         index: Box<dyn Index>,
         options: StoreOptions,
         progress: Progress<'_>,
     ) -> Result<Self> {
-        let store = match layout::survey(&*disk)? {
-            Survey::Store(store) => store,
-            Survey::Empty => return Err(not_a_store(&*disk, "it is empty")),
-            Survey::Other(why) => return Err(not_a_store(&*disk, &why)),
-        };
+        let store = store_on(&*disk)?;
         layout::make(&*disk, store)?;
-        Self::recover(disk, store, index, options, progress)
+        Self::recover(disk, store, index, options, Access::Write, progress)
     }
 
     fn recover(
@@ -110,13 +122,14 @@ impl Store {
         store: StoreId,
         index: Box<dyn Index>,
         options: StoreOptions,
+        access: Access,
         progress: Progress<'_>,
     ) -> Result<Self> {
         let segments = Arc::new(Segments::new(disk.clone(), store)?);
         let space = disk.space().map_err(|source| Error::disk("measure", &disk.place(), source))?;
         let options = StoreOptions { segment_bytes: reserve::segment_bytes(options.segment_bytes, space), ..options };
         let copies = Copies::read(disk.clone(), store);
-        let recovered = recover(segments.clone(), &*index, &options, copies.durable(), progress)?;
+        let recovered = recover(segments.clone(), &*index, &options, copies.durable(), access, progress)?;
         let Recovered { log, indexed, beyond } = recovered;
         let (recent, roots) = (Recent::default(), Roots::new(indexed.roots.iter().copied()));
         beyond.entries.into_iter().for_each(|(name, entry)| recent.insert(name, entry));
@@ -125,6 +138,10 @@ impl Store {
             // The newest root may lie in what is lost: then only its copy knows of it.
             copies.roots().into_iter().for_each(|(stream, position)| roots.insert(stream, position));
         }
+        let closed = match access {
+            Access::Write => beyond.damage.clone(),
+            Access::Read => Some(beyond.damage.clone().unwrap_or_else(|| READ_ONLY.to_owned())),
+        };
         Ok(Self {
             disk,
             options,
@@ -139,6 +156,7 @@ impl Store {
             twice: Mutex::default(),
             copied: Mutex::default(),
             damage: beyond.damage,
+            closed,
             garbage: Garbage::default(),
             sabotaged: Sabotaged::default(),
             reads: AtomicU64::new(0),
@@ -195,7 +213,7 @@ impl Store {
     /// Tries to take writes again after a failure. What no sync had covered is read back and written anew; if that cannot be done,
     /// the store stays as it is.
     pub fn come_back(&self) -> Result<()> {
-        if let Some(what) = &self.damage {
+        if let Some(what) = &self.closed {
             return Err(Error::Corrupt { what: what.clone() });
         }
         self.log.come_back(|durable, rewritten| {
@@ -214,7 +232,7 @@ impl Store {
 
     /// [`Error::ReadOnly`] if the store takes no writes.
     pub fn check_writable(&self) -> Result<()> {
-        match &self.damage {
+        match &self.closed {
             None => self.log.check(),
             Some(reason) => Err(Error::ReadOnly { reason: reason.clone() }),
         }
@@ -224,6 +242,16 @@ impl Store {
     #[doc(hidden)]
     pub fn sabotage(&self, sabotage: Sabotage) {
         self.sabotaged.begin(sabotage);
+    }
+
+    /// What is damaged of the log where the index does not reach.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
+    /// Whether the store takes no writes for as long as it is open, whatever the disk does.
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_some()
     }
 
     /// Whether the store takes writes.
@@ -246,8 +274,8 @@ impl Blocks for Store {
     }
 
     fn sync(&self) -> Result<()> {
-        // A damaged log has taken nothing.
-        if self.damage.is_some() {
+        // It has taken nothing.
+        if self.closed.is_some() {
             return Ok(());
         }
         self.log.sync()?;
@@ -259,6 +287,15 @@ impl Blocks for Store {
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Store({}, {})", self.disk.place(), self.id())
+    }
+}
+
+/// The store that a disk holds.
+fn store_on(disk: &dyn Disk) -> Result<StoreId> {
+    match layout::survey(disk)? {
+        Survey::Store(store) => Ok(store),
+        Survey::Empty => Err(not_a_store(disk, "it is empty")),
+        Survey::Other(why) => Err(not_a_store(disk, &why)),
     }
 }
 

@@ -22,6 +22,7 @@ mod memory;
 mod node;
 mod output;
 mod past;
+mod runtime;
 mod scrub;
 mod status;
 

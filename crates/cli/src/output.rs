@@ -1,5 +1,6 @@
 //! What goes to the terminal.
 
+use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 
 /// Prints to standard output. A reader that has seen enough (`pantala status | head`) is no error.
@@ -20,6 +21,15 @@ pub(crate) fn print_lines(lines: &[String]) -> io::Result<()> {
 pub(crate) fn complain(line: &str) {
     // Nobody is left to tell when standard error is gone.
     let _ = writeln!(io::stderr(), "pantala: {line}");
+}
+
+/// Rate and remaining time; indicatif shows nothing where standard error is no terminal.
+const READING_BAR: &str = "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+
+/// How far reading a log is.
+pub(crate) fn reading_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template(READING_BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
 }
 
 /// What a word says about the state of things.

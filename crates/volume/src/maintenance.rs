@@ -40,6 +40,9 @@ enum Afterwards {
 }
 
 fn maintain_all(shared: &Shared, volumes: &Volumes) -> Afterwards {
+    if shared.store.is_closed() {
+        return Afterwards::Quiet;
+    }
     let open: Vec<_> = volumes.read().values().cloned().collect();
     if let Health::ReadOnly { .. } = shared.store.health()
         && let Err(error) = shared.store.come_back()

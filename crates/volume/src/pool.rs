@@ -21,7 +21,7 @@ use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Timestamp, Volume, recovery};
-use block::{Collection, Health, Hold, Name, Position, RecordKind, Store, Thrift};
+use block::{Collection, Hold, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
 use seal::VolumeKey;
 use std::collections::BTreeMap;
@@ -166,8 +166,8 @@ impl Pool {
             store: store.clone(),
         });
         let found = Catalog::open(store.clone(), nodes.clone())?;
-        if let (None, Health::ReadOnly { reason, .. }) = (&found, store.health()) {
-            return Err(block::Error::Corrupt { what: format!("the list of volumes is lost: {reason}") }.into());
+        if let (None, Some(damage)) = (&found, store.damage()) {
+            return Err(block::Error::Corrupt { what: format!("the list of volumes is lost: {damage}") }.into());
         }
         let mut catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
         let Recovered { volumes, lost } = recovery::recover(&shared, &catalog.volumes()?)?;
@@ -216,6 +216,14 @@ impl Pool {
             Some(volume) => volume.damage().map(str::to_owned),
             None => self.lost.get(&id).cloned(),
         }
+    }
+
+    /// What is damaged of the log and of the volumes as it showed while they were opened, in a line each.
+    pub fn damages(&self) -> Result<Vec<String>, PoolError> {
+        let log = self.shared.store.damage().map(|what| format!("its log is damaged: {what}"));
+        let volumes = self.list_volumes()?;
+        let damage = |info: &VolumeInfo| Some(format!("volume {}: {}", info.name, self.volume_damage(info.id)?));
+        Ok(log.into_iter().chain(volumes.iter().filter_map(damage)).collect())
     }
 
     /// What the catalog has of the volume with a name.

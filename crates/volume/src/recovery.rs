@@ -63,7 +63,7 @@ impl Volume {
 
     /// Removes what a crash left of files that were removed while they were open. Where the disk does not let that be, they stay.
     pub(crate) fn reclaim_at_start(&self) -> Result<()> {
-        if self.is_replica() || self.is_locked() || self.damage().is_some() {
+        if self.is_replica() || self.is_locked() || self.damage().is_some() || self.shared.store.is_closed() {
             return Ok(());
         }
         match self.reclaim_orphans() {

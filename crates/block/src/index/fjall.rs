@@ -5,7 +5,7 @@
 //! So the state never runs ahead of the entries. After a crash between the two it lags behind them, and the log is read again
 //! from there: what is ingested twice says the same.
 
-use super::{Index, IndexState, IndexUpdate, Location, Totals};
+use super::{Index, IndexState, IndexUpdate, Location, Totals, private_copy};
 use crate::limits::{INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS};
 use crate::{Error, Name, Position, Result, StoreId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -70,6 +70,18 @@ impl FjallIndex {
                 Self::renew(path)
             }
             result => result.map_err(|error| failed("open", path, error)),
+        }
+    }
+
+    /// Opens a copy of the index in a folder, which stays as it is; `copy` is a folder that is not there. An index that is damaged, is
+    /// not there, or cannot be read is an empty one in the copy, which the store fills from its log.
+    pub fn open_copy(path: &Path, copy: &Path) -> Result<Self> {
+        match private_copy::make(path, copy) {
+            Ok(()) => Self::open_or_renew(copy),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "the index cannot be read and is made again beside the store");
+                Self::renew(copy)
+            }
         }
     }
 

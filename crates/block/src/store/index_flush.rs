@@ -93,7 +93,7 @@ impl Store {
     }
 
     fn flush_index_in_turn(&self, turn: &Turn<'_>) -> Result<()> {
-        if self.damage.is_some() {
+        if self.closed.is_some() {
             return Ok(());
         }
         let durable = self.log.durable();

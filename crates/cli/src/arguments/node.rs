@@ -19,7 +19,8 @@ pub(crate) struct Up {
     /// root, otherwise ~/pantala, which is made if it is not there]
     #[arg(long, value_name = "DIR")]
     pub(crate) mount: Option<PathBuf>,
-    /// Mount everything read-only: to look at a replica on a drive, or at anything that must stay as it is
+    /// Mount everything read-only and write nothing in the store: to look at a replica on a drive, at a store on a medium that
+    /// cannot be written, or at what is whole of a damaged one
     #[arg(long)]
     pub(crate) read_only: bool,
     /// Stay in the foreground and log to standard error; Ctrl-C takes the pool down

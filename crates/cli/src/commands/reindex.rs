@@ -4,16 +4,12 @@ use crate::arguments::Reindex;
 use crate::{defaults, output};
 use anyhow::{Context, Result};
 use block::{Store, StoreOptions};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Instant;
-
-/// Rate and remaining time; indicatif shows nothing where standard error is no terminal.
-const BAR: &str = "{bar:30} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
 pub(super) fn run(arguments: Reindex) -> Result<()> {
     let path = defaults::store(arguments.store.store)?;
     let started = Instant::now();
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?);
+    let bar = output::reading_bar();
     let mut progress = |read_bytes, all_bytes| {
         bar.set_length(all_bytes);
         bar.set_position(read_bytes);

@@ -39,6 +39,7 @@ fn start(options: &Options) -> Result<()> {
                 return Ok(output::print_lines(&lines)?);
             }
             Announcement::Failed(line) => bail!(line),
+            Announcement::Reading { .. } => bail!("the node said twice that it starts; look into its log node.log"),
             Announcement::Locked(line) => line,
         };
         thread::sleep(POLL_INTERVAL);

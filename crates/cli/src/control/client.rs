@@ -3,6 +3,7 @@
 use super::limits::{END_TIME_MAX, RESPONSE_BYTES_MAX};
 use super::message::{Request, Response};
 use super::{frame, socket};
+use crate::runtime;
 use crate::status::Status;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -57,7 +58,10 @@ impl Client {
             ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => "it ended".to_owned(),
             _ => error.to_string(),
         };
-        anyhow!("cannot talk to the node of {store}: {why}; look into its log {store}/node.log")
+        anyhow!(
+            "cannot talk to the node of {store}: {why}; look into its log node.log, in {store} or, if it was up read-only, in {}",
+            runtime::path(&self.store).display()
+        )
     }
 
     /// Asks for something that the node does, and returns what it tells the user.

@@ -2,6 +2,7 @@
 //!
 //! A socket's address holds 108 bytes, a path may be longer: the socket is reached through a descriptor of its directory.
 
+use crate::runtime;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::sockopt::socket_peercred;
 use std::fs;
@@ -47,9 +48,16 @@ impl Drop for SocketFile {
     }
 }
 
-/// Connects to the node of a store; `None` if there is none.
+/// Connects to the node of a store; `None` if there is none. One that writes nothing in the store has its socket beside it.
 pub(super) fn connect(store: &Path) -> io::Result<Option<UnixStream>> {
-    let connected = open_directory(store).and_then(|directory| UnixStream::connect(address(&directory)));
+    match connect_in(store)? {
+        Some(stream) => Ok(Some(stream)),
+        None => connect_in(&runtime::path(store)),
+    }
+}
+
+fn connect_in(home: &Path) -> io::Result<Option<UnixStream>> {
+    let connected = open_directory(home).and_then(|directory| UnixStream::connect(address(&directory)));
     match connected {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),

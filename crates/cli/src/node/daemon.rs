@@ -3,12 +3,13 @@
 use super::announcement::Announcement;
 use super::log::Log;
 use super::{Node, Options, start};
-use crate::{arguments, failure};
+use crate::{arguments, failure, output};
 use anyhow::{Context, Result};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program that runs, also when its file was replaced meanwhile.
 const PROGRAM: &str = "/proc/self/exe";
@@ -17,12 +18,21 @@ const PROGRAM: &str = "/proc/self/exe";
 pub(crate) fn start(options: &Options) -> Result<Announcement> {
     let mut child = command(options).spawn().context("cannot start the node")?;
     let pipe = child.stdout.take().context("cannot listen to the node")?;
-    let announcement = Announcement::receive(pipe).context("cannot listen to the node")?;
+    let bar = output::reading_bar();
+    let mut show = |read_bytes, all_bytes| {
+        bar.set_length(all_bytes);
+        bar.set_position(read_bytes);
+    };
+    let announcement = Announcement::receive(pipe, &mut show).context("cannot listen to the node")?;
+    bar.finish_and_clear();
     Ok(match announcement {
         Some(announcement) => announcement,
         None => Announcement::Failed(last_words(&mut child)),
     })
 }
+
+/// How often is said how far a long start is.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long the allocator keeps free pages, in milliseconds. Its own default, a second, left a third more resident after a
 /// million files were written; none at all made large files slower.
@@ -73,7 +83,15 @@ pub(crate) fn run(arguments: arguments::Node) -> ExitCode {
 fn run_until_end(options: &Options) -> Result<()> {
     leave_terminal();
     let log = Log::to_file();
-    let (node, events) = start::start(options, |store: &Path| log.open(store))?;
+    let mut heralds = Instant::now();
+    let mut progress = |read_bytes, all_bytes| {
+        if heralds.elapsed() >= PROGRESS_INTERVAL {
+            heralds = Instant::now();
+            // Who started it may be gone already.
+            let _ = Announcement::Reading { read_bytes, all_bytes }.herald();
+        }
+    };
+    let (node, events) = start::start(options, |home: &Path| log.open(home), &mut progress)?;
     // Who started it may be gone already.
     let _ = node.announcement().send();
     Node::serve(node, &events);

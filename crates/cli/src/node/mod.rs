@@ -18,6 +18,7 @@ mod foreground;
 mod garbage;
 mod holders;
 mod inner_mounts;
+mod inspection;
 mod log;
 mod mirrors;
 mod mounting;
@@ -38,6 +39,7 @@ mod stop;
 mod volumes;
 
 use crate::control::SocketFile;
+use crate::runtime::Runtime;
 use events::Event;
 use mirrors::Mirrors;
 use mounts::Mounts;
@@ -60,7 +62,7 @@ pub(crate) struct Options {
     pub(crate) store: PathBuf,
     /// Where to mount the first volume, if the user said so.
     pub(crate) mount: Option<PathBuf>,
-    /// Whether no mount may change anything.
+    /// Whether nothing may change: no mount, and not a byte of the store.
     pub(crate) read_only: bool,
 }
 
@@ -70,6 +72,8 @@ pub(crate) struct Node {
     /// Before the pool, so that it is gone before another process can have the store.
     _socket: SocketFile,
     pool: Pool,
+    /// What it has beside a store in which it writes nothing. Behind the pool, which has its index there.
+    _runtime: Option<Runtime>,
     read_only: bool,
     mounts: Mounts,
     /// Where volumes are to be mounted, where that is not the default.

@@ -104,13 +104,13 @@ impl Node {
     /// Remembers where a volume is mounted, for the next time.
     pub(super) fn remember(&self, volume: VolumeId, place: &Path) -> Result<()> {
         let mut places = self.places.lock();
-        if places.set(volume, place) { places.write(&self.store) } else { Ok(()) }
+        if places.set(volume, place) && !self.read_only { places.write(&self.store) } else { Ok(()) }
     }
 
     /// Forgets where a volume was mounted.
     pub(super) fn forget(&self, volume: VolumeId) -> Result<()> {
         let mut places = self.places.lock();
-        if places.remove(volume) { places.write(&self.store) } else { Ok(()) }
+        if places.remove(volume) && !self.read_only { places.write(&self.store) } else { Ok(()) }
     }
 
     /// A mount has ended; true if somebody unmounted the first volume from outside.

@@ -146,8 +146,16 @@ impl Node {
 
     /// Whether the store has stopped taking writes.
     fn check_store(&self, problems: &mut Vec<String>) -> bool {
-        match self.pool.store().health() {
+        let store = self.pool.store();
+        match store.health() {
             block::Health::Ok => false,
+            _ if store.is_closed() => {
+                let problem = |damage| {
+                    format!("the log is damaged: {damage}; `pantala store repair` makes the store writable again")
+                };
+                problems.extend(store.damage().map(problem));
+                true
+            }
             block::Health::ReadOnly { reason, lost } => {
                 let what_to_do = match lost {
                     None => "it goes on by itself once the disk takes writes again".to_owned(),

@@ -24,7 +24,8 @@ const WATCH_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Scrubs one store.
 pub(super) struct Scrubber {
-    store: PathBuf,
+    /// Where its record is written.
+    home: PathBuf,
     state: Mutex<State>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -43,13 +44,15 @@ struct State {
 
 impl Scrubber {
     /// That of a store. A record that cannot be read is no reason not to serve: it is said, and begun anew.
-    pub(super) fn of(store: &Path) -> Self {
+    ///
+    /// Where nothing is written in the store, the record goes on in the node's own directory, `home`.
+    pub(super) fn of(store: &Path, home: &Path) -> Self {
         let (record, problem) = match ScrubRecord::read(store, now()) {
             Ok(record) => (record, None),
             Err(error) => (ScrubRecord::new(now()), Some(failure::line(&error))),
         };
         let state = State { record, pulse: None, generation: 0, problem, is_ending: false };
-        Self { store: store.to_owned(), state: Mutex::new(state), changed: Condvar::new(), thread: Mutex::new(None) }
+        Self { home: home.to_owned(), state: Mutex::new(state), changed: Condvar::new(), thread: Mutex::new(None) }
     }
 
     /// Starts the thread. Blocks that an earlier scrub found damaged are known as such from the start.
@@ -150,7 +153,7 @@ impl Scrubber {
     fn order(&self, change: impl FnOnce(&mut State) -> Result<()>) -> Result<()> {
         let mut state = self.state.lock();
         change(&mut state)?;
-        state.record.write(&self.store)?;
+        state.record.write(&self.home)?;
         self.changed.notify_all();
         Ok(())
     }
@@ -231,7 +234,7 @@ impl Scrubber {
     }
 
     fn save(&self, state: &mut State) {
-        if let Err(error) = state.record.write(&self.store) {
+        if let Err(error) = state.record.write(&self.home) {
             tracing::error!("{error:#}");
         }
     }

@@ -8,8 +8,9 @@ use super::mounts::Mounts;
 use super::places::Places;
 use super::schedule::Scheduler;
 use super::scrubber::Scrubber;
-use super::{Node, Options, preflight, server, signals};
+use super::{Node, Options, inspection, preflight, server, signals};
 use crate::control;
+use crate::runtime::Runtime;
 use crate::{defaults, memory};
 use anyhow::{Context, Result};
 use block::{OpenMode, Store, StoreOptions};
@@ -23,12 +24,14 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 use volume::{Creator, Pool, PoolOptions, VolumeId};
 
-/// Starts a node. `opened` is called once the store is known to be one.
+/// Starts a node. `opened` is called with where its log goes, once the store is known to be one; `progress` with the bytes of the log
+/// that were read to make an index, and those to read.
 ///
 /// What can fail without having written anything comes first.
 pub(super) fn start(
     options: &Options,
     opened: impl FnOnce(&Path) -> Result<()>,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Arc<Node>, Receiver<Event>)> {
     prepare_process();
     let store = &options.store;
@@ -37,19 +40,24 @@ pub(super) fn start(
     preflight::check(store, &mountpoint)?;
     let (sender, events) = mpsc::channel();
     signals::forward(sender.clone())?;
-    let pool = open_pool(store, opened)?;
-    let (listener, socket) = control::listen(store).with_context(|| format!("cannot listen in {}", store.display()))?;
+    let runtime = options.read_only.then(|| Runtime::make(store)).transpose()?;
+    let (home, pool) = match &runtime {
+        Some(runtime) => (runtime.path(), open_read_only(store, runtime, opened, progress)?),
+        None => (store.as_path(), open_pool(store, opened)?),
+    };
+    let (listener, socket) = control::listen(home).with_context(|| format!("cannot listen in {}", home.display()))?;
     let node = Arc::new(Node {
         store: store.clone(),
         _socket: socket,
         pool,
+        scrubber: Arc::new(Scrubber::of(store, home)),
+        _runtime: runtime,
         read_only: options.read_only,
         mounts: Mounts::default(),
         places: Mutex::new(places),
         unmounted: Mutex::new(BTreeMap::new()),
         operation: Mutex::new(()),
         mirrors: Mirrors::default(),
-        scrubber: Arc::new(Scrubber::of(store)),
         scheduler: Arc::default(),
         events: sender,
         started: Instant::now(),
@@ -58,7 +66,9 @@ pub(super) fn start(
     node.mount_all(&mountpoint)?;
     server::start(&node, listener)?;
     Scrubber::start(&node)?;
-    Scheduler::start(&node)?;
+    if !node.read_only {
+        Scheduler::start(&node)?;
+    }
     Ok((node, events))
 }
 
@@ -73,16 +83,40 @@ fn prepare_process() {
 }
 
 fn open_pool(path: &Path, opened: impl FnOnce(&Path) -> Result<()>) -> Result<Pool> {
+    inspection::refuse_damaged(path)?;
     let store = Store::open_directory(path, StoreOptions::default(), OpenMode::Create);
     let store = Arc::new(store.map_err(|error| cannot_open(path, error))?);
     opened(path)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %path.display(), "starting");
-    let options = PoolOptions { on_rest: Box::new(memory::give_back), ..PoolOptions::new(owner()) };
-    Pool::open(store, options).with_context(|| format!("cannot open the pool in {}", path.display()))
+    let pool = Pool::open(store, pool_options()).with_context(|| cannot_open_pool(path))?;
+    inspection::refuse_damages(path, &pool)?;
+    Ok(pool)
+}
+
+/// A pool of which nothing changes.
+fn open_read_only(
+    path: &Path,
+    runtime: &Runtime,
+    opened: impl FnOnce(&Path) -> Result<()>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Pool> {
+    let store = Store::open_directory_read_only(path, &runtime.index(), StoreOptions::default(), progress);
+    let store = Arc::new(store.map_err(|error| cannot_open(path, error))?);
+    opened(runtime.path())?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), store = %path.display(), "starting, to read only");
+    Pool::open_as_it_is(store, pool_options()).with_context(|| cannot_open_pool(path))
+}
+
+fn pool_options() -> PoolOptions {
+    PoolOptions { on_rest: Box::new(memory::give_back), ..PoolOptions::new(owner()) }
+}
+
+fn cannot_open_pool(path: &Path) -> String {
+    format!("cannot open the pool in {}", path.display())
 }
 
 /// Many of the store's errors name it themselves.
-fn cannot_open(path: &Path, error: block::Error) -> anyhow::Error {
+pub(super) fn cannot_open(path: &Path, error: block::Error) -> anyhow::Error {
     let path = path.display().to_string();
     let is_named = error.to_string().contains(&path);
     anyhow::Error::new(error).context(match is_named {

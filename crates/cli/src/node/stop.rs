@@ -62,6 +62,9 @@ impl Node {
     }
 
     fn checkpoint(&self) -> Result<()> {
+        if self.read_only {
+            return Ok(());
+        }
         self.pool.checkpoint().context("cannot make a checkpoint")
     }
 

@@ -2,7 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::pool::{Pool, is_root};
-use crate::tree::tree;
+use crate::tree::{exact_tree, tree};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -76,22 +76,38 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_damaged_segment_is_told_and_what_is_left_of_it_is_right() {
+fn a_damaged_segment_is_refused_and_what_is_whole_can_be_read() {
     for spoil in [garble, truncate] {
         let pool = Pool::up();
-        let (path, content) = (pool.mount().join("file"), incompressible(300_000));
-        fs::write(&path, &content).unwrap();
-        pool.run(&["down"]).succeeded();
-        spoil(&first_segment(pool.store()));
-        let up = pool.run(&["up"]);
-        assert!(up.errors.contains("damaged") && up.errors.contains("; "), "{up:?}");
-        assert_eq!(up.code == Some(0), pool.is_mounted(), "{up:?}");
-        if pool.is_mounted() {
-            assert!(
-                fs::read(&path).map_or_else(|error| error.raw_os_error() == Some(libc::EIO), |read| read == content)
-            );
-            assert_eq!(pool.run(&["scrub"]).code, Some(4), "a scrub finds it");
+        let files = ["one", "two"].map(|name| pool.mount().join(name));
+        for (seed, file) in files.iter().enumerate() {
+            fs::write(file, incompressible(seed as u32, 300_000)).unwrap();
+            pool.run(&["sync"]).succeeded();
         }
+        pool.run(&["down"]).succeeded();
+        spoil(&last_segment(pool.store()));
+        let before = exact_tree(pool.store());
+        for _ in 0..2 {
+            pool.run(&["up"]).failed_saying(&["is damaged: ", "; `pantala up --read-only`", "`pantala store repair`"]);
+            assert!(!pool.is_mounted());
+            assert!(exact_tree(pool.store()) == before, "up wrote something");
+        }
+        let up = pool.run(&["up", "--read-only"]);
+        assert!(up.code == Some(0) && up.errors.contains("damaged"), "{up:?}");
+        let whole = files.iter().enumerate().filter(|(seed, file)| match fs::read(file) {
+            Ok(content) => {
+                assert!(content == incompressible(*seed as u32, 300_000), "{file:?}");
+                true
+            }
+            Err(error) => {
+                assert_eq!(error.raw_os_error(), Some(libc::EIO), "{file:?}");
+                false
+            }
+        });
+        eprintln!("{up:?}: {} files are whole", whole.count());
+        pool.run(&["down"]).succeeded();
+        assert!(exact_tree(pool.store()) == before, "up --read-only wrote something");
+        assert_eq!(pool.run(&["scrub"]).code, Some(4), "a scrub finds it");
     }
 }
 
@@ -142,14 +158,17 @@ fn in_own_mounts(pool: &Pool, before: &str, after: &str) -> Outcome {
     Outcome::of(unshare.args(["sh", "-c", &script]).env("PANTALA_STORE", pool.store()))
 }
 
-fn first_segment(store: &Path) -> PathBuf {
-    let segments = fs::read_dir(store.join("segments")).expect("segments").flatten();
-    segments.map(|entry| entry.path()).min().expect("a segment")
+fn last_segment(store: &Path) -> PathBuf {
+    let segments = fs::read_dir(store.join("segments")).expect("segments").flatten().map(|entry| entry.path());
+    let segments = segments.filter(|path| path.extension().is_some_and(|extension| extension == "segment"));
+    segments.max().expect("a segment")
 }
 
 /// So that the log is as long, and the damage lies inside of it.
-fn incompressible(length: u32) -> Vec<u8> {
-    (0..length).map(|index| (index.wrapping_mul(0x9E37_79B9).rotate_left(index % 32) >> 24) as u8).collect()
+fn incompressible(seed: u32, length: u32) -> Vec<u8> {
+    (0..length)
+        .map(|index| ((index ^ seed << 24).wrapping_mul(0x9E37_79B9).rotate_left(index % 32) >> 24) as u8)
+        .collect()
 }
 
 /// Spoils the beginning of the log, where the list of volumes is.

@@ -11,6 +11,7 @@ mod outcome;
 mod pages;
 mod past;
 mod pool;
+mod read_only;
 mod scrub;
 mod syncing;
 mod tree;

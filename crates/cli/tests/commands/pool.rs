@@ -84,9 +84,16 @@ impl Pool {
 
     /// A call of the binary, not yet made.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.args(arguments).env("PANTALA_STORE", &self.store).env("HOME", self.home());
-        command.env_remove("XDG_DATA_HOME").stdin(Stdio::null());
+        let mut command = self.program(&self.binary);
+        command.args(arguments);
+        command
+    }
+
+    /// A call of some program as the pool's user, not yet made.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env("PANTALA_STORE", &self.store).env("HOME", self.home()).stdin(Stdio::null());
+        command.env_remove("XDG_DATA_HOME").env("XDG_CACHE_HOME", self.home().join(".cache"));
         if let Some(user) = self.user {
             command.uid(user).gid(user).current_dir(self.home());
         }

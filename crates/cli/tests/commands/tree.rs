@@ -9,18 +9,25 @@ pub(crate) type Tree = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 pub(crate) fn tree(folder: &Path) -> Tree {
     let mut tree = Tree::new();
-    add(folder, &mut tree);
+    add(folder, &mut tree, &without_zeros);
     tree
 }
 
-fn add(folder: &Path, tree: &mut Tree) {
+/// Files with all of their content.
+pub(crate) fn exact_tree(folder: &Path) -> Tree {
+    let mut tree = Tree::new();
+    add(folder, &mut tree, &|content| content);
+    tree
+}
+
+fn add(folder: &Path, tree: &mut Tree, shorten: &dyn Fn(Vec<u8>) -> Vec<u8>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            add(&path, tree);
+            add(&path, tree, shorten);
             tree.insert(path, None);
         } else {
-            tree.insert(path.clone(), fs::read(&path).ok().map(without_zeros));
+            tree.insert(path.clone(), fs::read(&path).ok().map(shorten));
         }
     }
 }
