@@ -1,7 +1,9 @@
 //! What a store's directory holds: `store` (the superblock), `segments/`, `index/`, `lock`.
 
 use crate::segments::{self, Kind, SEGMENTS_FOLDER};
-use crate::superblock::{self, FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, SUPERBLOCK_BYTES, Superblock};
+use crate::superblock::{
+    self, FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, FORMAT_VERSION_WITH_MENDS, SUPERBLOCK_BYTES, Superblock,
+};
 use crate::{Disk, Error, Result, StoreId};
 use std::io::{self, ErrorKind, IoSlice};
 
@@ -47,15 +49,46 @@ pub(crate) fn survey(disk: &dyn Disk) -> Result<Survey> {
 pub(crate) fn make(disk: &dyn Disk, store: StoreId) -> Result<()> {
     let failed = |source| Error::disk("make a store in", &disk.place(), source);
     disk.create_folder(SEGMENTS_FOLDER).map_err(failed)?;
-    let has_gaps = segments::list(disk)?.numbers.values().any(|kind| *kind != Kind::Written);
-    let version = if has_gaps { FORMAT_VERSION_WITH_GAPS } else { FORMAT_VERSION };
-    ensure_superblock(disk, Superblock { store, version })?;
+    if !read_superblock(disk)?.is_some_and(|found| found.store == store) {
+        let version = version_of_segments(disk)?;
+        ensure_superblock(disk, Superblock { store, version })?;
+    }
     disk.sync_folder("").map_err(failed)
+}
+
+/// The oldest format that has what lies in the folder of segments, where the superblock is lost.
+fn version_of_segments(disk: &dyn Disk) -> Result<u32> {
+    let numbers = segments::list(disk)?.numbers;
+    let mut version = FORMAT_VERSION;
+    for (number, kind) in numbers {
+        let is_mending =
+            || Ok::<_, Error>(segments::read_header(disk, number)?.is_some_and(|header| header.is_mending()));
+        version = version.max(match kind {
+            Kind::Gap { .. } => FORMAT_VERSION_WITH_GAPS,
+            Kind::Written if is_mending()? => FORMAT_VERSION_WITH_MENDS,
+            Kind::Written => FORMAT_VERSION,
+        });
+    }
+    Ok(version)
 }
 
 /// Says in the superblock that the log has gaps, before it gets the first.
 pub(crate) fn allow_gaps(disk: &dyn Disk, store: StoreId) -> Result<()> {
-    ensure_superblock(disk, Superblock { store, version: FORMAT_VERSION_WITH_GAPS })?;
+    allow(disk, Superblock { store, version: FORMAT_VERSION_WITH_GAPS })
+}
+
+/// Says in the superblock that the log goes on behind damage, before it does for the first time.
+pub(crate) fn allow_mends(disk: &dyn Disk, store: StoreId) -> Result<()> {
+    allow(disk, Superblock { store, version: FORMAT_VERSION_WITH_MENDS })
+}
+
+/// Whether the log may go on behind damage that was accepted.
+pub(crate) fn has_mends(disk: &dyn Disk) -> Result<bool> {
+    Ok(read_superblock(disk)?.is_some_and(|superblock| superblock.version >= FORMAT_VERSION_WITH_MENDS))
+}
+
+fn allow(disk: &dyn Disk, superblock: Superblock) -> Result<()> {
+    ensure_superblock(disk, superblock)?;
     disk.sync_folder("").map_err(|source| Error::disk("write the superblock in", &disk.place(), source))
 }
 

@@ -4,7 +4,7 @@
 //! header and by nothing else, so sealing is one write, and a torn tail is cut off by opening a new segment behind it.
 
 use crate::checksum::Salt;
-use crate::superblock::{FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, check_version};
+use crate::superblock::{FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, FORMAT_VERSION_WITH_MENDS, check_version};
 use crate::{Position, Result, StoreId};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -12,10 +12,37 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Bytes of a segment's header. The first frame follows it.
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 64;
 
-const MAGIC: [u8; 8] = *b"PnSegmt\0";
+/// What a header stands before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentKind {
+    /// Frames that follow on those of the segment before.
+    Frames,
+    /// Nothing: what is left of segments that were retired.
+    Gap,
+    /// Frames behind damage that was accepted: the log before this segment is not whole.
+    Mending,
+}
 
-/// Of a gap, which has nothing but this header.
-const GAP_MAGIC: [u8; 8] = *b"PnGap\0\0\0";
+impl SegmentKind {
+    const ALL: [Self; 3] = [Self::Frames, Self::Gap, Self::Mending];
+
+    fn magic(self) -> [u8; 8] {
+        match self {
+            Self::Frames => *b"PnSegmt\0",
+            Self::Gap => *b"PnGap\0\0\0",
+            Self::Mending => *b"PnMend\0\0",
+        }
+    }
+
+    fn version(self) -> u32 {
+        match self {
+            Self::Frames => FORMAT_VERSION,
+            Self::Gap => FORMAT_VERSION_WITH_GAPS,
+            Self::Mending => FORMAT_VERSION_WITH_MENDS,
+        }
+    }
+}
+
 const CHECKED_BYTES: usize = SEGMENT_HEADER_BYTES - 4;
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -44,16 +71,16 @@ pub(crate) struct SegmentHeader {
     pub(crate) follows: Position,
     /// Everything below was durable when the segment was made.
     pub(crate) durable: Position,
-    /// Whether this is a gap: what is left of segments that were retired.
-    pub(crate) is_gap: bool,
+    /// What it stands before.
+    pub(crate) kind: SegmentKind,
 }
 
 impl SegmentHeader {
     /// The header's bytes.
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut raw = RawSegmentHeader {
-            magic: if self.is_gap { GAP_MAGIC } else { MAGIC },
-            version: if self.is_gap { FORMAT_VERSION_WITH_GAPS } else { FORMAT_VERSION }.into(),
+            magic: self.kind.magic(),
+            version: self.kind.version().into(),
             number: self.number.into(),
             store: *self.store.as_bytes(),
             follows: self.follows.to_u64().into(),
@@ -73,18 +100,28 @@ impl SegmentHeader {
         };
         let store = StoreId::from_bytes(raw.store);
         let sum = salt(store, number).checksum(&bytes[..CHECKED_BYTES]);
-        let is_gap = raw.magic == GAP_MAGIC;
-        if !is_gap && raw.magic != MAGIC || raw.checksum.get() != sum || raw.number.get() != number {
+        let kind = SegmentKind::ALL.into_iter().find(|kind| kind.magic() == raw.magic);
+        let Some(kind) = kind.filter(|_| raw.checksum.get() == sum && raw.number.get() == number) else {
             return Ok(None);
-        }
+        };
         check_version(raw.version.get(), place)?;
         Ok(Some(Self {
             store,
             number,
             follows: Position::from_u64(raw.follows.get()),
             durable: Position::from_u64(raw.durable.get()),
-            is_gap,
+            kind,
         }))
+    }
+
+    /// Whether this is a gap.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.kind == SegmentKind::Gap
+    }
+
+    /// Whether damage before this segment was accepted.
+    pub(crate) fn is_mending(&self) -> bool {
+        self.kind == SegmentKind::Mending
     }
 
     /// Where the segment's first frame begins.
@@ -109,13 +146,19 @@ mod tests {
 
     fn header() -> SegmentHeader {
         let store = StoreId::from_bytes([3; 16]);
-        SegmentHeader { store, number: 7, follows: Position::new(6, 640), durable: Position::new(5, 64), is_gap: false }
+        SegmentHeader {
+            store,
+            number: 7,
+            follows: Position::new(6, 640),
+            durable: Position::new(5, 64),
+            kind: SegmentKind::Frames,
+        }
     }
 
     #[test]
     fn a_segment_header_decodes_to_what_was_encoded() {
-        for is_gap in [false, true] {
-            let header = SegmentHeader { is_gap, ..header() };
+        for kind in SegmentKind::ALL {
+            let header = SegmentHeader { kind, ..header() };
             assert_eq!(SegmentHeader::decode(&header.encode(), 7, "").expect("this version"), Some(header));
         }
     }

@@ -157,7 +157,7 @@ impl Segments {
             Some(Kind::Gap { first }) => self.read_gap(*first, number)?,
             _ => {
                 let bytes = self.open(number)?.read(0, SEGMENT_HEADER_BYTES)?;
-                SegmentHeader::decode(&bytes, number, &self.disk.place())?.filter(|header| !header.is_gap)
+                SegmentHeader::decode(&bytes, number, &self.disk.place())?.filter(|header| !header.is_gap())
             }
         };
         if header.is_some_and(|header| header.store != self.store) {

@@ -10,6 +10,7 @@
 mod damage;
 mod get;
 mod index_flush;
+mod mend;
 mod packed;
 mod put;
 mod reach;
@@ -50,7 +51,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Blocks and records in one append-only log on a disk.
 pub struct Store {
-    disk: Arc<dyn Disk>,
+    pub(crate) disk: Arc<dyn Disk>,
     options: StoreOptions,
     pub(crate) segments: Arc<Segments>,
     pub(crate) log: Log,

@@ -13,8 +13,11 @@ pub(crate) const SUPERBLOCK_BYTES: usize = 64;
 /// The format of a store that has no gaps.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
-/// The format of a store whose log has gaps, where segments were retired. The newest that this program reads.
+/// The format of a store whose log has gaps, where segments were retired.
 pub(crate) const FORMAT_VERSION_WITH_GAPS: u32 = 2;
+
+/// The format of a store whose log goes on behind damage that was accepted; it may have gaps. The newest that this program reads.
+pub(crate) const FORMAT_VERSION_WITH_MENDS: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"Pantala\0";
 const CHECKED_BYTES: usize = SUPERBLOCK_BYTES - 4;
@@ -68,7 +71,7 @@ pub(crate) fn decode(bytes: &[u8], place: &str) -> Result<Option<Superblock>> {
 
 /// Refuses formats that are newer than this program.
 pub(crate) fn check_version(found: u32, place: &str) -> Result<()> {
-    let supported = FORMAT_VERSION_WITH_GAPS;
+    let supported = FORMAT_VERSION_WITH_MENDS;
     if found > supported {
         return Err(Error::NewerVersion { path: place.to_owned(), found, supported });
     }
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_superblock_names_its_store() {
-        for version in [FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS] {
+        for version in [FORMAT_VERSION, FORMAT_VERSION_WITH_GAPS, FORMAT_VERSION_WITH_MENDS] {
             let superblock = Superblock { version, ..superblock() };
             assert_eq!(decode(&encode(superblock), "here").expect("this version"), Some(superblock));
         }
@@ -109,9 +112,9 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_by_its_number() {
         let mut bytes = encode(superblock());
-        bytes[8] = 3;
+        bytes[8] = 4;
         let sum = checksum(&[&bytes[..CHECKED_BYTES]]).to_le_bytes();
         bytes[CHECKED_BYTES..].copy_from_slice(&sum);
-        assert!(matches!(decode(&bytes, "here"), Err(Error::NewerVersion { found: 3, supported: 2, .. })));
+        assert!(matches!(decode(&bytes, "here"), Err(Error::NewerVersion { found: 4, supported: 3, .. })));
     }
 }

@@ -167,6 +167,12 @@ impl Catalog {
         )
     }
 
+    /// Writes the root record anew.
+    pub(crate) fn renew(&self, now: Timestamp) -> Result<()> {
+        self.store.with_reserve(|| self.write_root(&self.tree, now))?;
+        self.keep_twice()
+    }
+
     fn apply(&mut self, edits: Vec<Edit>, now: Timestamp) -> Result<()> {
         self.tree = self.store.with_reserve(|| {
             let tree = self.tree.apply(edits)?;

@@ -13,7 +13,8 @@ use crate::journal::Counters;
 use crate::kept::KeptRoot;
 use crate::live::Living;
 use crate::maintenance;
-use crate::recovery::Recovered;
+use crate::recovery::{Damaged, Recovered, TOP_DAMAGED};
+use crate::repair::{self, Fallback, RepairedVolume};
 use crate::room::Room;
 use crate::root::Root;
 use crate::sealed::Sealed;
@@ -21,7 +22,7 @@ use crate::settings::SettingError;
 use crate::shared::{Shared, Volumes};
 use crate::wake::Wake;
 use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Timestamp, Volume, recovery};
-use block::{Collection, Hold, Name, Position, RecordKind, Store, Thrift};
+use block::{Blocks, Collection, Hold, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
 use seal::VolumeKey;
 use std::collections::BTreeMap;
@@ -148,6 +149,50 @@ impl Pool {
 
     /// Opens the pool in a store without making a first volume: for one that is to hold a replica.
     pub fn open_as_it_is(store: Arc<Store>, options: PoolOptions) -> Result<Self, PoolError> {
+        Ok(Self::open_with(store, options, Damaged::Keep)?.0)
+    }
+
+    /// Opens the pool in a store, and lets damaged volumes go on with the newest state of them that is whole. Tells which these are.
+    /// Nothing is written to a store that is open to be read only.
+    pub fn repair(store: Arc<Store>, options: PoolOptions) -> Result<(Self, Vec<RepairedVolume>), PoolError> {
+        let owner = options.owner;
+        let (pool, mut repaired) = Self::open_with(store, options, Damaged::Repair)?;
+        for info in pool.list_volumes()? {
+            if let Some(what) = pool.lost.get(&info.id) {
+                let (id, name, what) = (info.id, info.name, what.clone());
+                repaired.push(RepairedVolume { id, name, what, outcome: Fallback::Empty });
+            }
+        }
+        if !pool.store().is_closed() {
+            pool.renew(&repaired, owner)?;
+        }
+        Ok((pool, repaired))
+    }
+
+    /// Writes anew, behind all damage, what everything is found through: the catalog and the roots.
+    fn renew(&self, repaired: &[RepairedVolume], owner: Creator) -> Result<(), PoolError> {
+        let store = &self.shared.store;
+        for damaged in store.damaged() {
+            // Where there is a copy, it takes the damaged one's place.
+            if let Ok(block) = store.get(&damaged.name) {
+                store.put(&block)?;
+            }
+        }
+        self.catalog.lock().renew(self.shared.environment.now())?;
+        for volume in repaired.iter().filter(|volume| volume.outcome == Fallback::Empty) {
+            let empty = self.empty_volume(&self.find_volume(&volume.name)?, owner, None)?;
+            self.volumes.write().insert(volume.id, Arc::new(empty));
+        }
+        let open = self.open_volumes();
+        open.iter().filter(|volume| !volume.is_locked()).try_for_each(|volume| volume.renew_root())?;
+        Ok(store.flush_index()?)
+    }
+
+    fn open_with(
+        store: Arc<Store>,
+        options: PoolOptions,
+        damaged: Damaged,
+    ) -> Result<(Self, Vec<RepairedVolume>), PoolError> {
         let plain = Arc::new(Contents::plain(store.clone()));
         let nodes = plain.nodes.clone();
         let wake = Arc::new(Wake::default());
@@ -170,7 +215,7 @@ impl Pool {
             return Err(block::Error::Corrupt { what: format!("the list of volumes is lost: {damage}") }.into());
         }
         let mut catalog = found.unwrap_or_else(|| Catalog::new(store, nodes));
-        let Recovered { volumes, lost } = recovery::recover(&shared, &catalog.volumes()?)?;
+        let Recovered { volumes, lost, repaired } = recovery::recover(&shared, &catalog.volumes()?, damaged)?;
         let is_damaged = !lost.is_empty() || volumes.values().any(|volume| volume.damage().is_some());
         // What a damaged volume needs cannot be told.
         let hold = is_damaged.then(|| shared.store.hold());
@@ -192,7 +237,7 @@ impl Pool {
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
             pool.collecting = Some(collector::start(pool.shared.clone(), pool.living())?);
         }
-        Ok(pool)
+        Ok((pool, repaired))
     }
 
     /// The store that the pool lies in.
@@ -222,8 +267,20 @@ impl Pool {
     pub fn damages(&self) -> Result<Vec<String>, PoolError> {
         let log = self.shared.store.damage().map(|what| format!("its log is damaged: {what}"));
         let volumes = self.list_volumes()?;
-        let damage = |info: &VolumeInfo| Some(format!("volume {}: {}", info.name, self.volume_damage(info.id)?));
-        Ok(log.into_iter().chain(volumes.iter().filter_map(damage)).collect())
+        let blocks = self.shared.store.damaged().into_iter().map(|block| block.what);
+        let mut damages: Vec<_> = log.into_iter().chain(blocks).collect();
+        for info in volumes {
+            let top = || match self.volume(info.id) {
+                Some(volume) => repair::is_readable(&self.shared, volume.layers.base.load().tree.root()),
+                None => Ok(true),
+            };
+            let damage = match self.volume_damage(info.id) {
+                None if !top()? => Some(TOP_DAMAGED.to_owned()),
+                damage => damage,
+            };
+            damages.extend(damage.map(|what| format!("volume {}: {what}", info.name)));
+        }
+        Ok(damages)
     }
 
     /// What the catalog has of the volume with a name.

@@ -4,6 +4,7 @@ use crate::catalog::{VolumeId, VolumeInfo};
 use crate::change::Change;
 use crate::commit::Journal;
 use crate::journal::{self, Counters, Part};
+use crate::repair::{self, Fallback, RepairedVolume, Replacement};
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::{Error, Inode, Result, Volume};
@@ -13,21 +14,39 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// What is wrong with a volume of which not even the top directory can be read.
+pub(crate) const TOP_DAMAGED: &str = "the root of its tree cannot be read";
+
 /// What was found of the volumes.
 pub(crate) struct Recovered {
     pub(crate) volumes: BTreeMap<VolumeId, Arc<Volume>>,
     /// Volumes that cannot be opened, and why: damage of one is no reason not to open the others.
     pub(crate) lost: BTreeMap<VolumeId, String>,
+    /// Volumes that go on with the newest state that is whole, where that was asked for.
+    pub(crate) repaired: Vec<RepairedVolume>,
+}
+
+/// What to do with volumes that are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damaged {
+    /// Open them to be read only, as far as they can be read.
+    Keep,
+    /// Let them go on with the newest state that is whole.
+    Repair,
 }
 
 /// Opens volumes. The journal is read once, for all of them together.
 ///
-/// A volume whose journal is damaged is opened as it was before the damage, to be read only.
-pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<Recovered> {
-    let (mut volumes, mut lost) = (BTreeMap::new(), BTreeMap::new());
+/// A volume whose journal is damaged is opened as it was before the damage, to be read only, unless it is to be repaired.
+pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo], damaged: Damaged) -> Result<Recovered> {
+    let (mut volumes, mut lost, mut repaired) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let mut from: Option<Position> = None;
     for info in infos {
-        let root = match last_root(shared, info.id) {
+        let found = match damaged {
+            Damaged::Keep => last_root(shared, info.id),
+            Damaged::Repair => whole_root(shared, info, &mut repaired),
+        };
+        let root = match found {
             Err(error) if error.is_damage() => {
                 tracing::error!(volume = info.name, %error, "a volume cannot be opened");
                 lost.insert(info.id, error.to_string());
@@ -40,15 +59,19 @@ pub(crate) fn recover(shared: &Arc<Shared>, infos: &[VolumeInfo]) -> Result<Reco
     }
     if let Some(from) = from {
         let sequence = |volume: &Volume| volume.journal.lock().sequence;
-        let mut replays = volumes.iter().map(|(id, volume)| (*id, Replay::of(volume, sequence(volume)))).collect();
+        let mut replays: BTreeMap<_, _> =
+            volumes.iter().map(|(id, volume)| (*id, Replay::of(volume, sequence(volume)))).collect();
         replay(shared, from, &mut replays)?;
+        if damaged == Damaged::Repair {
+            repaired.extend(infos.iter().filter_map(|info| replays.get_mut(&info.id)?.accept_damage(info)));
+        }
         replays.into_values().for_each(|replay| {
             let volume = replay.volume;
             volume.journal.lock().sequence = replay.finish();
         });
     }
     volumes.values().try_for_each(|volume| volume.reclaim_at_start())?;
-    Ok(Recovered { volumes, lost })
+    Ok(Recovered { volumes, lost, repaired })
 }
 
 impl Volume {
@@ -74,6 +97,23 @@ impl Volume {
             reclaimed => reclaimed,
         }
     }
+}
+
+/// The root of a volume, or the newest that is whole.
+fn whole_root(shared: &Shared, info: &VolumeInfo, repaired: &mut Vec<RepairedVolume>) -> Result<Root> {
+    let newest = last_root(shared, info.id);
+    let what = match &newest {
+        Ok(root) if repair::is_readable(shared, root.tree)? => return newest,
+        Ok(_) => TOP_DAMAGED.to_owned(),
+        Err(error) if error.is_damage() => error.to_string(),
+        Err(_) => return newest,
+    };
+    let Some(replacement) = repair::newest_whole(shared, info.id, newest.as_ref().ok())? else {
+        return Err(Error::Damaged { inode: 0, what: "no state of the volume that is whole is left" });
+    };
+    let Replacement { root, outcome } = replacement;
+    repaired.push(RepairedVolume { id: info.id, name: info.name.clone(), what, outcome });
+    Ok(root)
 }
 
 fn last_root(shared: &Shared, volume: VolumeId) -> Result<Root> {
@@ -162,6 +202,14 @@ impl<'a> Replay<'a> {
     fn take_part(&mut self, links: &[Name], body: &[u8]) -> Result<()> {
         let part = journal::decode(links, body).map_err(|malformed| malformed.in_volume("a part of the journal"))?;
         self.take(part)
+    }
+
+    /// Goes on with what could be read of a damaged journal; tells what that is, if it was damaged.
+    fn accept_damage(&mut self, info: &VolumeInfo) -> Option<RepairedVolume> {
+        // Of a locked one it shows when it is unlocked.
+        let what = self.damage.take_if(|_| !self.volume.is_locked())?;
+        let outcome = Fallback::Journal { checkpoint: self.volume.last_checkpoint.lock().taken };
+        Some(RepairedVolume { id: info.id, name: info.name.clone(), what, outcome })
     }
 
     /// Whether a stretch of the log that cannot be read may have held a part of the journal.

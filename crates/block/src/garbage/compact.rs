@@ -4,6 +4,7 @@ use super::Alive;
 use super::policy::{Candidate, Thrift, choose};
 use super::sweep::Sweep;
 use crate::frame::{Draft, FrameHeader, Subject};
+use crate::layout;
 use crate::limits::{COMPACT_STEP_BYTES, RECOVERY_WINDOW_BYTES};
 use crate::recent::Entry;
 use crate::recovery::entry;
@@ -17,6 +18,8 @@ use std::sync::atomic::Ordering;
 pub(super) struct Compact {
     victims: VecDeque<Candidate>,
     rewrite: Option<Rewrite>,
+    /// Whether damage of the log was accepted: then a segment without anything alive may still hold what is damaged, which stays.
+    is_mended: bool,
 }
 
 /// One segment on its way to the head.
@@ -57,7 +60,7 @@ impl Compact {
         let candidates = numbers.into_iter().filter(|number| !kept.contains(number)).map(candidate);
         let victims: VecDeque<_> = choose(candidates.collect::<Result<_>>()?, thrift).into();
         store.report(|progress| progress.victims = victims.len() as u64);
-        Ok(Self { victims, rewrite: None })
+        Ok(Self { victims, rewrite: None, is_mended: layout::has_mends(&*store.disk)? })
     }
 
     /// Goes on; false when no victim is left.
@@ -85,7 +88,8 @@ impl Compact {
             return Ok(false);
         };
         match victim.live_bytes {
-            0 => store.retire(&victim)?,
+            _ if self.is_mended && !store.may_be_rewritten(victim.number)? => {}
+            0 if !self.is_mended => store.retire(&victim)?,
             _ => self.rewrite = Some(Rewrite::begin(store, victim)?),
         }
         Ok(true)
@@ -141,6 +145,12 @@ impl Store {
         self.log.append(&draft, written)?;
         self.report(|progress| progress.copied_bytes += draft.frame_bytes() as u64);
         Ok(())
+    }
+
+    /// Whether it is known where a segment ends, and it is not the note that damage was accepted.
+    fn may_be_rewritten(&self, number: u32) -> Result<bool> {
+        let header = self.segments.header(number)?;
+        Ok(header.is_some_and(|header| !header.is_mending()) && self.sealed_end(number).is_ok())
     }
 
     /// Takes a segment out of the log of which nothing is needed, durably, any more.

@@ -3,7 +3,7 @@
 use super::Place;
 use crate::limits::SEGMENT_BYTES_MAX;
 use crate::segment_file::SegmentFile;
-use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
 use crate::segments::Segments;
 use crate::{Error, Position, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +41,13 @@ impl Head {
         follows: &Mark,
         durable: Position,
     ) -> Result<Self> {
-        let header =
-            SegmentHeader { store: segments.store(), number, follows: follows.position, durable, is_gap: false };
+        let header = SegmentHeader {
+            store: segments.store(),
+            number,
+            follows: follows.position,
+            durable,
+            kind: SegmentKind::Frames,
+        };
         let bytes_min = SEGMENT_HEADER_BYTES as u64 + frame_bytes as u64;
         let bytes = segment_bytes.clamp(bytes_min, SEGMENT_BYTES_MAX);
         let (file, bytes) = segments.create(&header, bytes, bytes_min)?;

@@ -48,7 +48,7 @@ pub(super) fn check(
         return Err(damaged(durable));
     }
     let mut is_blank = true;
-    let written = headers.range(end.segment()..).filter(|(_, header)| header.is_none_or(|header| !header.is_gap));
+    let written = headers.range(end.segment()..).filter(|(_, header)| header.is_none_or(|header| !header.is_gap()));
     for number in written.map(|(number, _)| *number) {
         let rest = if number == end.segment() { end } else { Position::new(number, 0) };
         let rest = read_rest(&*segments.open(number)?, segments.store(), rest)?;

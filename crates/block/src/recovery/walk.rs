@@ -63,6 +63,10 @@ impl<'a> Walk<'a> {
 
     /// Walks to the log's end and returns why it ends there.
     pub(super) fn run(&mut self) -> Result<Fault> {
+        let mending = self.headers.values().flatten().rfind(|header| header.is_mending()).map(|header| header.number);
+        if let Some(mending) = mending.filter(|mending| *mending > self.position.segment()) {
+            self.pass_damage(mending)?;
+        }
         check_start(self.segments, &self.headers, self.position)?;
         loop {
             let number = self.position.segment();
@@ -82,6 +86,35 @@ impl<'a> Walk<'a> {
             };
             self.position = SegmentHeader::first_frame(successor.number);
         }
+    }
+
+    /// Goes to the beginning of a segment past damage that was accepted, and takes what is whole before it.
+    fn pass_damage(&mut self, mending: u32) -> Result<()> {
+        // Something may be missing, as behind a gap.
+        self.has_gaps = true;
+        self.visited.extend(self.headers.range(..mending).map(|(number, _)| *number));
+        let from = self.position;
+        for number in self.segments.written_from(from.segment()).into_iter().filter(|number| *number < mending) {
+            let first = SegmentHeader::first_frame(number);
+            let begin = if number == from.segment() { from.max(first) } else { first };
+            let Ok(file) = self.segments.open(number) else { continue };
+            let Ok(end) = end_of(&file, self.successor(number)) else { continue };
+            let mut scan = Scan::new(file, self.segments.store(), begin, end, RECOVERY_WINDOW_BYTES);
+            while !scan.is_at_end() {
+                let Ok(Ok(header)) = scan.header() else {
+                    next_frame(&mut scan, end);
+                    continue;
+                };
+                let is_whole = matches!(scan.payload(&header), Ok(Ok(_)));
+                self.position = scan.position();
+                scan.skip(&header);
+                if is_whole {
+                    self.take(&header, scan.position())?;
+                }
+            }
+        }
+        self.position = SegmentHeader::first_frame(mending);
+        self.commit()
     }
 
     /// Goes on behind damage, to the end of all that can be read, and gives what it comes over.
@@ -216,7 +249,7 @@ pub(crate) fn entry(position: Position, header: &FrameHeader) -> Entry {
 
 /// Whether a segment has a header that says that it is none any more.
 fn is_gap(header: &Option<SegmentHeader>) -> bool {
-    header.is_some_and(|header| header.is_gap)
+    header.is_some_and(|header| header.is_gap())
 }
 
 fn nothing_behind_gap(number: u32) -> Error {

@@ -10,7 +10,7 @@
 
 use super::{Kind, SEGMENTS_FOLDER, Segments, gap_name};
 use crate::layout;
-use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
 use crate::{Error, Position, Result};
 use std::io::{self, ErrorKind, IoSlice};
 
@@ -62,7 +62,7 @@ impl Segments {
     /// Makes a gap, durably.
     fn write_gap(&self, first: u32, last: u32, follows: Position) -> Result<()> {
         let (store, durable) = (self.store, Position::START);
-        let header = SegmentHeader { store, number: last, follows, durable, is_gap: true }.encode();
+        let header = SegmentHeader { store, number: last, follows, durable, kind: SegmentKind::Gap }.encode();
         let (new, name) = (format!("{SEGMENTS_FOLDER}/{GAP_FILE_NEW}"), gap_name(first, last));
         let write = || -> io::Result<()> {
             match self.disk.remove(&new) {
@@ -96,7 +96,7 @@ impl Segments {
         let read = self.disk.open(&name).and_then(|file| file.read_at(&mut bytes, 0));
         let length = read.map_err(|source| Error::disk("read", &format!("{}/{name}", self.disk.place()), source))?;
         let header = SegmentHeader::decode(&bytes[..length], last, &self.disk.place())?;
-        Ok(header.filter(|header| header.is_gap && header.follows.segment() < first))
+        Ok(header.filter(|header| header.is_gap() && header.follows.segment() < first))
     }
 
     fn no_header(&self, number: u32) -> Error {

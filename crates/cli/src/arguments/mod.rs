@@ -25,7 +25,7 @@ pub(crate) use past::{
     Undelete,
 };
 pub(crate) use scrub::Scrub;
-pub(crate) use store::{Reindex, Store, StoreCommand};
+pub(crate) use store::{Reindex, Repair, Store, StoreCommand};
 pub(crate) use volume::{
     Volume, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename, VolumeSet, VolumeShow,
 };

@@ -9,6 +9,7 @@ mod man;
 mod mirror;
 mod places;
 mod reindex;
+mod repair;
 mod restore;
 mod scrub;
 mod scrub_text;
@@ -46,6 +47,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Mirror(arguments) => mirror::run(arguments.command)?,
         Command::Store(arguments) => match arguments.command {
             StoreCommand::Reindex(arguments) => reindex::run(arguments)?,
+            StoreCommand::Repair(arguments) => repair::run(arguments)?,
         },
         Command::Completions(arguments) => completions::run(&arguments)?,
         Command::Man(arguments) => man::run(&arguments)?,

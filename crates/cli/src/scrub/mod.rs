@@ -6,6 +6,6 @@ mod run;
 mod status;
 
 pub(crate) use pace::Pace;
-pub(crate) use record::{Report, ScrubRecord, UnderWay};
+pub(crate) use record::{FindingRecord, Report, ScrubRecord, UnderWay};
 pub(crate) use run::{Pulse, Running, now};
 pub(crate) use status::{ScrubState, ScrubStatus};
