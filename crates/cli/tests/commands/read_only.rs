@@ -1,5 +1,7 @@
 //! `pantala up --read-only` on a medium that cannot be written: an ext4 in a file, mounted read-only.
 
+#![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
+
 use crate::pool::{Pool, is_root};
 use rustix::process::Signal;
 use std::fs::{self, File};
