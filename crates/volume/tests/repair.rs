@@ -6,8 +6,8 @@
 #[allow(dead_code, reason = "other tests use all of it")]
 mod place;
 
-use block::{Disk, MemoryIndex, Position, RecordKind, Store, Thrift};
-use place::{OWNER, main_volume, open_pool_with, pool_options, store_options};
+use block::{Disk, MemoryIndex, Position, RecordKind, Store};
+use place::{OWNER, open_pool_with, pool_options, store_options};
 use sim::SimDisk;
 use std::sync::Arc;
 use volume::{Fallback, Inode, NewInode, Pool, PoolError, Privileges, RepairedVolume, VolumeId};
@@ -175,25 +175,4 @@ fn a_volume_whose_journal_is_damaged_goes_on_with_what_was_before() {
     assert_eq!(read(&pool, second, b"old").unwrap(), b"old");
     assert!(read(&pool, second, b"new").is_err());
     write(&pool, second, b"new", b"again").unwrap();
-}
-
-#[test]
-fn damaged_bytes_stay_whatever_is_collected_afterwards() {
-    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
-    let (pool, _) = filled(&disk, &index);
-    pool.checkpoint().unwrap();
-    let damaged = damage_log(&disk, &index);
-    drop(pool);
-    let index = MemoryIndex::default();
-    let (pool, _) = repair(&disk, &index).unwrap();
-    main_volume(&pool).unlink(Inode::ROOT, b"large").unwrap();
-    pool.set_volume("main", &[("retention".into(), "none".into())]).unwrap();
-    pool.checkpoint().unwrap();
-    for _ in 0..3 {
-        let mut collection = pool.begin_collection(Thrift::SpaceIsOut).unwrap().unwrap();
-        while collection.step().unwrap() {}
-    }
-    let name = format!("{:010}.segment", damaged.segment());
-    let paths = disk.paths("segments");
-    assert!(paths.iter().any(|path| path.ends_with(&name)), "{paths:?}");
 }
