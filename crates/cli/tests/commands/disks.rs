@@ -73,7 +73,17 @@ impl Disk {
     }
 }
 
-/// The mounts of a test that fails go with its [`Pool`].
+/// It is dropped after its pool: nobody uses it any more.
+impl Drop for Disk {
+    fn drop(&mut self) {
+        for place in [&self.at, &self.below] {
+            let _ = Command::new("umount").args(["--lazy", "--quiet"]).arg(place).status();
+        }
+        // What the pool's folder could not lose while it was mounted there.
+        let _ = self.at.parent().map(fs::remove_dir_all);
+    }
+}
+
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
