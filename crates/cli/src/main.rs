@@ -24,6 +24,7 @@ mod output;
 mod past;
 mod runtime;
 mod scrub;
+mod secrets;
 mod status;
 
 use arguments::Arguments;

@@ -49,6 +49,8 @@ pub(crate) struct VolumeStatus {
     /// Tells it from every other volume, in hexadecimal; its replicas have the same.
     pub(crate) identity: String,
     pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) encryption: Encryption,
     /// What was set, by key.
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) mountpoint: Option<PathBuf>,
@@ -68,6 +70,16 @@ pub(crate) struct VolumeStatus {
 pub(crate) enum Role {
     Primary,
     Replica,
+}
+
+/// Whether a volume is encrypted, and whether its key is in the node's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Encryption {
+    #[default]
+    None,
+    Locked,
+    Unlocked,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

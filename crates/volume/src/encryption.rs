@@ -34,7 +34,8 @@ impl Volume {
         Ok(KeySlots::decode(&block.body)?)
     }
 
-    /// Gives the volume its key, which was compared with the slots, and brings in what the journal has.
+    /// Gives the volume its key, which was compared with the slots, and brings in what the journal has. Refused if nobody with the key
+    /// made the state that the last root names.
     pub(crate) fn unlock(&self, key: VolumeKey) -> Result<()> {
         {
             let _checkpointing = self.checkpointing.lock();
@@ -44,9 +45,12 @@ impl Volume {
             let mut journal = self.journal.lock();
             let _closed = self.gate.write();
             self.contents.set_key(Some(Arc::new(key)));
-            let root = self.last_root_checked(journal.sequence);
-            let replayed = root.and_then(|()| self.replay_unlocked(&mut journal));
-            if let Err(error) = replayed {
+            if let Err(error) = self.last_root(journal.sequence).check(&self.contents) {
+                self.contents.set_key(None);
+                return Err(error);
+            }
+            if let Err(error) = self.replay_unlocked(&mut journal) {
+                // Some of the journal may be in the overlay.
                 self.contents.set_key(None);
                 self.damage.get_or_init(|| error.to_string());
                 return Err(error);
@@ -54,11 +58,6 @@ impl Volume {
             self.has_locked_journal.store(false, Ordering::SeqCst);
         }
         self.reclaim_at_start()
-    }
-
-    /// Whether somebody with the key made the state that the last root names.
-    fn last_root_checked(&self, sequence: u64) -> Result<()> {
-        self.last_root(sequence).check(&self.contents)
     }
 
     /// Takes the key from the volume, once everything is in its tree.

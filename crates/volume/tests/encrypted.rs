@@ -351,3 +351,29 @@ fn a_journal_that_was_changed_is_noticed_and_the_rest_stays_readable() {
     assert_eq!(read(&volume, folder_of(&volume), "file100").unwrap(), content(100));
     assert_eq!(volume.make(Inode::ROOT, b"x", NewInode::File, 0o644, OWNER).unwrap_err().errno(), libc::EROFS);
 }
+
+#[test]
+fn key_slots_are_kept_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = create(folder.path());
+    fill(&secret(&pool));
+    pool.checkpoint().unwrap();
+    let encoded = pool.key_slots("secret").unwrap().encode();
+    // A wrapped key does not compress, so it is there as it is.
+    let wrapped = &encoded[12 + 44..12 + 92];
+    drop(pool);
+    let mut hits = 0;
+    for entry in std::fs::read_dir(folder.path().join("segments")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        while let Some(at) = bytes.windows(wrapped.len()).position(|window| window == wrapped) {
+            bytes[at + 7] ^= 1;
+            hits += 1;
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert!(hits > 0);
+    let pool = open(folder.path());
+    assert_eq!(pool.key_slots("secret").unwrap().encode(), encoded);
+    pool.unlock_volume("secret", key()).unwrap();
+}

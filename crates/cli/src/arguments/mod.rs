@@ -1,6 +1,7 @@
 //! What a user may say to `pantala`. Help, completions and man pages are made from this. A file per group of commands.
 
 mod gc;
+mod keys;
 mod mirror;
 mod node;
 mod pages;
@@ -14,6 +15,9 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 pub(crate) use gc::Gc;
+pub(crate) use keys::{
+    KeyAdd, KeyChange, KeyCommand, KeyList, KeyRemove, NewSecret, Secret, VolumeKeys, VolumeLock, VolumeUnlock,
+};
 pub(crate) use mirror::{
     Mirror, MirrorAdd, MirrorCommand, MirrorList, MirrorPromote, MirrorRemove, MirrorServe, MirrorStatus, MirrorSync,
     MirrorVerify,

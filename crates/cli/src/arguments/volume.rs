@@ -1,10 +1,10 @@
 //! `pantala volume`.
 
-use super::StoreArgument;
+use super::{Secret, StoreArgument, VolumeKeys, VolumeLock, VolumeUnlock};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// Make, list, show, set, rename and delete volumes
+/// Make, list, show, set, rename, delete, unlock and lock volumes
 ///
 /// Each volume is a file system and a mount of its own. The node must be up.
 #[derive(Args)]
@@ -22,12 +22,15 @@ pub(crate) enum VolumeCommand {
     Rename(VolumeRename),
     Set(VolumeSet),
     Show(VolumeShow),
+    Unlock(VolumeUnlock),
+    Lock(VolumeLock),
+    Key(VolumeKeys),
 }
 
 /// Make an empty volume and mount it
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  pantala volume create photos\n  pantala volume create scratch --mount /mnt/scratch"
+    after_help = "Example:\n  pantala volume create photos\n  pantala volume create scratch --mount /mnt/scratch\n  pantala volume create diary --encrypt"
 )]
 pub(crate) struct VolumeCreate {
     #[command(flatten)]
@@ -38,6 +41,11 @@ pub(crate) struct VolumeCreate {
     /// as root, otherwise NAME in a directory beside it, with `.volumes` added to its name]
     #[arg(long, value_name = "DIR")]
     pub(crate) mount: Option<PathBuf>,
+    /// Encrypt it; what is to open it is asked for on the terminal unless it is given
+    #[arg(long)]
+    pub(crate) encrypt: bool,
+    #[command(flatten)]
+    pub(crate) secret: Secret,
 }
 
 /// List the volumes

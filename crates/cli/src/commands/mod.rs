@@ -21,6 +21,7 @@ mod table;
 mod tree_copy;
 mod up;
 mod volume;
+mod volume_keys;
 
 use crate::arguments::{Command, StoreCommand};
 use crate::node;

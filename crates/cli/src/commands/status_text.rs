@@ -2,7 +2,7 @@
 
 use super::{scrub_text, table};
 use crate::output::{self, Tone, toned};
-use crate::status::{Health, MountStatus, SpaceStatus, Status, VolumeStatus};
+use crate::status::{Encryption, Health, MountStatus, SpaceStatus, Status, VolumeStatus};
 use volume::{SETTINGS, Setting};
 
 /// Digits of a root hash that tell one from another; `--json` has them all.
@@ -55,7 +55,8 @@ pub(super) fn volume_with_settings(volume: &VolumeStatus) -> String {
 }
 
 fn volume(volume: &VolumeStatus) -> Vec<String> {
-    let mountpoint = volume.mountpoint.as_ref().map_or("-".to_owned(), |path| path.display().to_string());
+    let unmounted = if volume.encryption == Encryption::Locked { "(locked)" } else { "-" };
+    let mountpoint = volume.mountpoint.as_ref().map_or(unmounted.to_owned(), |path| path.display().to_string());
     let root = volume.root.as_deref().unwrap_or("-");
     vec![
         volume.name.clone(),

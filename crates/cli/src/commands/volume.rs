@@ -1,6 +1,6 @@
 //! `pantala volume ...`.
 
-use super::{places, status_text};
+use super::{places, status_text, volume_keys};
 use crate::arguments::{
     StoreArgument, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename, VolumeSet, VolumeShow,
 };
@@ -18,12 +18,22 @@ pub(super) fn run(command: VolumeCommand) -> Result<()> {
         VolumeCommand::Rename(arguments) => rename(arguments),
         VolumeCommand::Set(arguments) => set(arguments),
         VolumeCommand::Show(arguments) => show(arguments),
+        VolumeCommand::Unlock(arguments) => volume_keys::unlock(arguments),
+        VolumeCommand::Lock(arguments) => volume_keys::lock(arguments),
+        VolumeCommand::Key(arguments) => volume_keys::key(arguments.command),
     }
 }
 
 fn create(arguments: VolumeCreate) -> Result<()> {
     let mount = arguments.mount.as_deref().map(defaults::absolute).transpose()?;
-    order(arguments.store, &Request::CreateVolume { name: arguments.name, mount })
+    let VolumeCreate { store, name, encrypt, secret, .. } = arguments;
+    if !encrypt && (secret.key_file.is_some() || secret.passphrase_file.is_some()) {
+        bail!("a passphrase or key file is for a volume that is encrypted; add --encrypt");
+    }
+    // Nobody types a passphrase for a node that is not there.
+    drop(Client::connect_to_running(&defaults::store(store.store.clone())?)?);
+    let encryption = encrypt.then(|| volume_keys::new_encryption(&name, &secret)).transpose()?;
+    order(store, &Request::CreateVolume { name, mount, encryption })
 }
 
 fn list(arguments: VolumeList) -> Result<()> {

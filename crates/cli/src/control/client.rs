@@ -1,7 +1,7 @@
 //! A command's side of the control socket.
 
 use super::limits::{END_TIME_MAX, RESPONSE_BYTES_MAX};
-use super::message::{Request, Response};
+use super::message::{KeyTable, Request, Response};
 use super::{frame, socket};
 use crate::runtime;
 use crate::status::Status;
@@ -83,6 +83,14 @@ impl Client {
         }
         stream.set_read_timeout(None).context("cannot wait for the node")?;
         Ok(stream)
+    }
+
+    /// What opens an encrypted volume.
+    pub(crate) fn key_table(self, volume: &str) -> Result<KeyTable> {
+        match self.ask(&Request::KeyTable { name: volume.to_owned() })? {
+            Response::KeyTable(table) => Ok(table),
+            _ => bail!("the node told no key slots; take it down and up again"),
+        }
     }
 
     /// How the node is.

@@ -4,6 +4,7 @@ use super::message::VERSION;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Error, ErrorKind, Read, Write};
+use zeroize::Zeroizing;
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<T> {
@@ -19,9 +20,10 @@ struct AnyEnvelope {
 
 /// Sends a message.
 pub(crate) fn write<T: Serialize>(mut stream: impl Write, message: &T) -> io::Result<()> {
-    let body = serde_json::to_vec(&Envelope { version: VERSION, message })?;
+    // A message may hold a key.
+    let body = Zeroizing::new(serde_json::to_vec(&Envelope { version: VERSION, message })?);
     let length = u32::try_from(body.len()).map_err(|_| Error::from(ErrorKind::FileTooLarge))?;
-    stream.write_all(&[&length.to_le_bytes()[..], &body].concat())
+    stream.write_all(&Zeroizing::new([&length.to_le_bytes()[..], &body].concat()))
 }
 
 /// Receives a message of at most `bytes_max` bytes.
@@ -32,7 +34,7 @@ pub(crate) fn read<T: DeserializeOwned>(mut stream: impl Read, bytes_max: u32) -
     if length > bytes_max {
         return Err(Error::new(ErrorKind::InvalidData, format!("a message of {length} bytes is too long")));
     }
-    let mut body = Vec::new();
+    let mut body = Zeroizing::new(Vec::new());
     stream.take(u64::from(length)).read_to_end(&mut body)?;
     parse(&body)
 }

@@ -1,5 +1,6 @@
 //! What a command asks of a node, and what the node answers.
 
+use super::SecretKey;
 use super::limits::{STATUS_TIME_MAX, WORK_TIME_MAX};
 use crate::past::{PastAnswer, PastOrder};
 use crate::scrub::ScrubStatus;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Goes up whenever a request or a response changes its meaning.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// What a command asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +31,24 @@ pub(crate) enum Request {
     CreateVolume {
         name: String,
         mount: Option<PathBuf>,
+        encryption: Option<NewEncryption>,
+    },
+    /// The key slots of a volume.
+    KeyTable {
+        name: String,
+    },
+    UnlockVolume {
+        name: String,
+        key: SecretKey,
+    },
+    LockVolume {
+        name: String,
+    },
+    /// Puts other key slots in force, in hexadecimal.
+    SetKeySlots {
+        name: String,
+        key: SecretKey,
+        slots: String,
     },
     Scrub(ScrubOrder),
     DeleteVolume {
@@ -54,6 +73,22 @@ pub(crate) enum Request {
         volume: Option<String>,
         order: PastOrder,
     },
+}
+
+/// What a new volume is encrypted with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct NewEncryption {
+    pub(crate) key: SecretKey,
+    /// In hexadecimal.
+    pub(crate) slots: String,
+}
+
+/// What opens a volume. It is no secret.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KeyTable {
+    /// In hexadecimal.
+    pub(crate) slots: String,
+    pub(crate) is_locked: bool,
 }
 
 /// What to do about scrubbing. Each is answered with how it is then.
@@ -83,6 +118,7 @@ pub(crate) enum Response {
     Garbage(Box<GarbageStatus>),
     Scrub(Box<ScrubStatus>),
     Past(Box<PastAnswer>),
+    KeyTable(KeyTable),
     /// Done; what to tell the user.
     Done(Vec<String>),
     /// Nothing was done, or not all; why, in a line.

@@ -19,6 +19,7 @@ mod garbage;
 mod holders;
 mod inner_mounts;
 mod inspection;
+mod keys;
 mod log;
 mod mirrors;
 mod mounting;

@@ -18,6 +18,7 @@ impl Node {
             volumes.split_first().context("the pool has no volume; bring the store back from a copy")?;
         match self.pool.volume_damage(main.id) {
             Some(why) if self.pool.volume(main.id).is_none() => self.note_unmounted(main, why),
+            _ if self.is_locked(main.id) => {}
             _ => self.mount(main, first)?,
         }
         self.remember(main.id, first.path())?;
@@ -34,8 +35,11 @@ impl Node {
         Ok(())
     }
 
-    /// Mounts a volume, or notes why that cannot be.
+    /// Mounts a volume, or notes why that cannot be. One that is locked waits until it is unlocked.
     pub(super) fn try_to_mount(&self, volume: &VolumeInfo) {
+        if self.is_locked(volume.id) {
+            return;
+        }
         if let Err(error) = self.mount_at_its_place(volume) {
             self.note_unmounted(volume, failure::line(&error));
         }

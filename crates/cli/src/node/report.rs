@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::scrub::ScrubStatus;
-use crate::status::{Health, MountStatus, NodeStatus, Role, SpaceStatus, Status, VolumeStatus};
+use crate::status::{Encryption, Health, MountStatus, NodeStatus, Role, SpaceStatus, Status, VolumeStatus};
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use volume::{Timestamp, VolumeId, VolumeInfo};
@@ -67,7 +67,8 @@ impl Node {
     }
 
     fn volume_status(&self, info: &VolumeInfo) -> Option<VolumeStatus> {
-        let status = self.pool.volume(info.id)?.status();
+        let volume = self.pool.volume(info.id)?;
+        let status = volume.status();
         Some(VolumeStatus {
             id: info.id.0,
             name: info.name.clone(),
@@ -75,6 +76,11 @@ impl Node {
             role: match info.role {
                 volume::Role::Primary => Role::Primary,
                 volume::Role::Replica => Role::Replica,
+            },
+            encryption: match (volume.is_encrypted(), volume.is_locked()) {
+                (false, _) => Encryption::None,
+                (true, true) => Encryption::Locked,
+                (true, false) => Encryption::Unlocked,
             },
             settings: info.settings.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             mountpoint: self.mounts.mountpoint(info.id),

@@ -97,7 +97,16 @@ impl Node {
             Request::Sync => self.sync(),
             Request::Down { force: false } => self.take_down().map(|()| vec!["the pool is down".to_owned()]),
             Request::Down { force: true } => self.take_down_by_force().map(|()| vec!["the pool is down".to_owned()]),
-            Request::CreateVolume { name, mount } => self.create_volume(&name, mount.as_deref()),
+            Request::CreateVolume { name, mount, encryption } => {
+                self.create_volume(&name, mount.as_deref(), encryption.as_ref())
+            }
+            Request::KeyTable { name } => match self.key_table(&name) {
+                Ok(table) => return (Response::KeyTable(table), false),
+                Err(error) => Err(error),
+            },
+            Request::UnlockVolume { name, key } => self.unlock_volume(&name, &key),
+            Request::LockVolume { name } => self.lock_volume(&name),
+            Request::SetKeySlots { name, key, slots } => self.set_key_slots(&name, &key, &slots),
             Request::DeleteVolume { name } => self.delete_volume(&name),
             Request::SetVolume { name, settings } => self.set_volume(&name, &settings),
             Request::RenameVolume { name, new_name } => self.rename_volume(&name, &new_name),

@@ -145,6 +145,6 @@ impl Node {
         let status = self.status();
         let mounts = status.mounts.iter();
         let lines = mounts.map(|mount| format!("{} is mounted at {}", mount.volume, mount.mountpoint.display()));
-        Announcement::Ready { lines: lines.collect(), warnings: status.problems }
+        Announcement::Ready { lines: lines.chain(self.locked_lines()).collect(), warnings: status.problems }
     }
 }

@@ -3,6 +3,7 @@
 use super::mountpoint::{self, Mountpoint};
 use super::serving::Serving;
 use super::{Node, start, stop};
+use crate::control::NewEncryption;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,11 +11,20 @@ use volume::{Role, VolumeId, VolumeInfo};
 
 impl Node {
     /// Makes a volume and mounts it; returns what to tell the user.
-    pub(super) fn create_volume(&self, name: &str, mount: Option<&Path>) -> Result<Vec<String>> {
+    pub(super) fn create_volume(
+        &self,
+        name: &str,
+        mount: Option<&Path>,
+        encryption: Option<&NewEncryption>,
+    ) -> Result<Vec<String>> {
         let _operation = self.operation.lock();
         let given = mount.map(Mountpoint::given).transpose()?;
         given.iter().try_for_each(Mountpoint::check)?;
-        let volume = self.pool.create_volume(name, start::owner()).with_context(|| format!("cannot make {name}"))?;
+        let made = match encryption {
+            Some(encryption) => self.make_encrypted(name, encryption),
+            None => self.pool.create_volume(name, start::owner()).map_err(Into::into),
+        };
+        let volume = made.with_context(|| format!("cannot make {name}"))?;
         if let Err(error) = self.mount_new(&volume, given.as_ref()) {
             self.unmake(&volume);
             return Err(error);
@@ -64,8 +74,9 @@ impl Node {
     /// Makes a replica writable.
     pub(super) fn promote_volume(&self, name: &str) -> Result<Vec<String>> {
         let _operation = self.operation.lock();
-        self.pool.set_role(name, Role::Primary).with_context(|| format!("cannot promote {name}"))?;
-        Ok(vec![format!("{name} is writable now")])
+        let volume = self.pool.set_role(name, Role::Primary).with_context(|| format!("cannot promote {name}"))?;
+        let locked = format!("{name} is writable once it is unlocked: `pantala volume unlock {name}`");
+        Ok(vec![if self.is_locked(volume.id) { locked } else { format!("{name} is writable now") }])
     }
 
     /// Gives a volume another name. At its default place its mount moves with the name.
@@ -74,6 +85,7 @@ impl Node {
         let volume = self.pool.find_volume(name).with_context(|| format!("cannot rename {name}"))?;
         self.rename_in_catalog(name, new_name)?;
         if self.is_at_default_place(volume.id)
+            && !self.is_locked(volume.id)
             && let Err(error) = self.move_mount(&volume, new_name)
         {
             self.rename_in_catalog(new_name, name)?;
@@ -142,7 +154,7 @@ impl Node {
     }
 
     /// Unmounts a volume if nothing uses it; returns where it was.
-    fn clear(&self, volume: &VolumeInfo, what: &str) -> Result<Option<PathBuf>> {
+    pub(super) fn clear(&self, volume: &VolumeInfo, what: &str) -> Result<Option<PathBuf>> {
         let Some(serving) = self.mounts.get(volume.id) else { return Ok(None) };
         let place = serving.mountpoint().to_owned();
         stop::refuse_if_used(what, &[&place], "and try again")?;

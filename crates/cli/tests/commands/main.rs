@@ -3,6 +3,7 @@
 mod bad_input;
 mod busy;
 mod disks;
+mod encrypted;
 mod gc;
 mod killed;
 mod mirrors;

@@ -14,7 +14,12 @@ fn whatever_happened_before_one_sync_makes_two_places_equal() {
         println!("seed {seed}");
         let mut random = Random::new(seed);
         let clock = Arc::new(Clock::default());
-        let mut places: Vec<_> = (0..PLACES).map(|number| Place::new(number as u8 + 1, &clock, number == 0)).collect();
+        let is_encrypted = seed % 3 == 2;
+        let new = |number: u64| match number {
+            0 if is_encrypted => Place::encrypted(1, &clock),
+            _ => Place::new(number as u8 + 1, &clock, number == 0),
+        };
+        let mut places: Vec<_> = (0..PLACES).map(new).collect();
         for replica in &places[1..] {
             run(&places[0], replica, CREATE).unwrap();
         }
@@ -28,6 +33,10 @@ fn step(places: &mut [Place], random: &mut Random) {
     let from = random.below(PLACES) as usize;
     let to = (from + 1 + random.below(PLACES - 1) as usize) % PLACES as usize;
     let place = &places[from];
+    // Replicas have no key, until somebody works in them.
+    if place.role() == Role::Primary {
+        place.unlock();
+    }
     match random.below(10) {
         0 => drop(place.pool.set_role("main", Role::Primary).unwrap()),
         1 if place.role() == Role::Primary => {
@@ -47,6 +56,9 @@ fn step(places: &mut [Place], random: &mut Random) {
             (0..random.below(30)).for_each(|_| edit(&volume, random));
         }
         _ => {
+            if places[to].role() == Role::Primary {
+                places[to].unlock();
+            }
             run(place, &places[to], ReplicaMode { create: false, replace: true }).unwrap();
             assert_same(place, &places[to]);
             assert!(run(place, &places[to], ReplicaMode::default()).unwrap().is_unchanged);

@@ -2,6 +2,7 @@
 
 use block::{Blocks, MemoryIndex, Name, Store, StoreId, StoreOptions};
 use mirror::{LocalReplica, LocalSource, ReplicaMode, SourceVolume, SyncOptions, Synced, sync};
+use seal::{Cost, KeySlots, Unlocking, VolumeKey};
 use sim::{Random, SimDisk};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +48,31 @@ impl Place {
         Self { disk, pool, number, clock: clock.clone() }
     }
 
+    /// A new store whose first volume is encrypted, and unlocked.
+    pub(crate) fn encrypted(number: u8, clock: &Arc<Clock>) -> Self {
+        let place = Self::new(number, clock, false);
+        let slots = KeySlots::new(&key(), &key_file(1), Cost::LEAST).unwrap();
+        place.pool.create_encrypted_volume("main", OWNER, key(), &slots).unwrap();
+        place
+    }
+
+    /// Unlocks the volume, if it is locked.
+    pub(crate) fn unlock(&self) {
+        if self.volume().is_locked() {
+            self.pool.unlock_volume("main", key()).unwrap();
+        }
+    }
+
+    /// What a user sees of the volume who has its key.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        if !self.volume().is_locked() {
+            return dump(&self.volume());
+        }
+        let place = self.reopen_on(self.disk.restart()).unwrap();
+        place.unlock();
+        dump(&place.volume())
+    }
+
     /// What a start finds on another disk.
     pub(crate) fn reopen_on(&self, disk: SimDisk) -> Result<Self, PoolError> {
         let store = Store::open(Arc::new(disk.clone()), Box::new(MemoryIndex::default()), options(self.number))?;
@@ -77,6 +103,14 @@ impl Place {
         }
         found
     }
+}
+
+pub(crate) fn key() -> VolumeKey {
+    VolumeKey::from_bytes(&[7; VolumeKey::BYTES])
+}
+
+pub(crate) fn key_file(byte: u8) -> Unlocking {
+    Unlocking::key_file(vec![byte; 64].into()).unwrap()
 }
 
 fn options(number: u8) -> StoreOptions {
@@ -114,7 +148,7 @@ pub(crate) fn assert_same(from: &Place, to: &Place) {
     let (here, there) = (from.volume().state(), to.volume().state());
     assert!(here.is_same(&there), "{here:?} {there:?}");
     assert_eq!(from.below(here.tree()), to.below(there.tree()));
-    assert_eq!(dump(&from.volume()), dump(&to.volume()));
+    assert_eq!(from.dump(), to.dump());
 }
 
 /// Every path with its content.

@@ -88,6 +88,10 @@ impl Pool {
     pub fn forget_received(&self, volume: VolumeId) -> Result<(), PoolError> {
         match self.received(volume)? {
             Some(_) => self.set_received(volume, None),
+            // With the state, other key slots may have come.
+            None if self.volume(volume).is_some_and(|volume| volume.is_encrypted()) => {
+                Ok(self.catalog.lock().keep_twice()?)
+            }
             None => Ok(()),
         }
     }

@@ -21,22 +21,36 @@ pub(super) fn of(pool: &Pool, lacking: &BTreeSet<Name>) -> std::result::Result<U
             add(&mut users, name_of(&lack), String::new(), None, "the list of volumes".to_owned());
         })
         .map_err(Error::from)?;
-    for (volume, name) in pool.open_volumes_with_names()? {
-        in_volume(&volume, &name, lacking, &mut users)?;
+    let volumes = pool.open_volumes_with_names()?;
+    for (volume, name) in &volumes {
+        in_volume(volume, name, lacking, &mut users)?;
+    }
+    // What nobody else uses, a volume does that cannot be read.
+    let left: Vec<Name> = lacking.iter().filter(|name| !users.contains_key(name)).copied().collect();
+    for (_, volume) in volumes.iter().filter(|(volume, _)| volume.is_locked()) {
+        for name in &left {
+            add(&mut users, *name, volume.clone(), None, "what cannot be told while it is locked".to_owned());
+        }
     }
     Ok(users)
 }
 
 fn in_volume(volume: &Volume, volume_name: &str, lacking: &BTreeSet<Name>, users: &mut Users) -> Result<()> {
-    let mut sound = HashSet::new();
-    let tree = volume.layers.base.load().tree.clone();
-    in_state(&tree, volume_name, None, lacking, &mut sound, users)?;
     let kept = volume.kept();
     kept.tree().lacks(&|name| lacking.contains(name), &mut HashSet::new(), &mut |lack| {
         if let Lack::Node { name, .. } = lack {
             add(users, name, volume_name.to_owned(), None, "the list of snapshots and history".to_owned());
         }
     })?;
+    if let Some(slots) = volume.slots_block().filter(|slots| lacking.contains(slots)) {
+        add(users, slots, volume_name.to_owned(), None, "the key slots".to_owned());
+    }
+    if volume.is_locked() {
+        return Ok(());
+    }
+    let mut sound = HashSet::new();
+    let tree = volume.layers.base.load().tree.clone();
+    in_state(&tree, volume_name, None, lacking, &mut sound, users)?;
     let mut named = HashSet::from([tree.root()]);
     let (snapshots, history): (Vec<_>, Vec<_>) = kept_roots(volume)?.into_iter().partition(is_snapshot);
     for root in snapshots.iter().chain(&history) {

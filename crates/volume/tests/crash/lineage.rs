@@ -3,11 +3,11 @@
 
 use crate::crash::{Known, Tally};
 use crate::model::Model;
-use crate::place::{OWNER, open_pool_with};
+use crate::place::{OWNER, open_pool_with, unlock_all};
 use crate::random::{RETENTIONS, Run, Worked};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use volume::{KeptRoot, Pool, Role, Volume, VolumeId, VolumeIdentity};
+use volume::{KeptRoot, Pool, Role, Volume, VolumeId};
 
 /// Volumes at one time, at most.
 const VOLUMES_MAX: usize = 4;
@@ -145,7 +145,9 @@ impl Run {
             Some(number) => open(pool, &self.volumes[number]),
             None if self.volumes.len() >= VOLUMES_MAX => return Ok(()),
             None => {
-                let (name, identity) = (self.new_name(), VolumeIdentity([9; 16]));
+                // An encrypted state is tagged for its volume alone.
+                let of_source = pool.list_volumes().map_err(failed)?.into_iter().find(|info| info.id == source.id());
+                let (name, identity) = (self.new_name(), of_source.expect("it is open").identity);
                 let info = pool.create_replica(&name, identity, &pinned.state).map_err(failed)?;
                 pool.volume(info.id).expect("it is open")
             }
@@ -157,6 +159,7 @@ impl Run {
         let receiving = replica.begin_receiving().ok_or("a transfer is under way")?;
         replica.receive(&pinned.state, &offered).map_err(failed)?;
         drop(receiving);
+        unlock_all(pool).map_err(failed)?;
         let after = self.received(replica.id(), there);
         if let Some(number) = there {
             known[number].states = after.states.clone();

@@ -120,7 +120,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(seed: u64, disk: &SimDisk) -> Self {
         let (disk, index) = (disk.clone(), MemoryIndex::default());
-        let (random, clock) = (Random::new(seed), Arc::default());
+        let (random, clock) = (Random::new(seed), Clock::of_pool(seed % 4 == 3));
         Self { random, disk, index, clock, volumes: Vec::new(), names: 0, breaks: Box::new(|_| {}) }
     }
 

@@ -35,7 +35,7 @@ fn a_volume_behaves_as_the_model_through_checkpoints_and_reopening() {
     let mut retired = 0;
     for seed in 0..seeds("MODEL_SEEDS", 12) {
         println!("seed {seed}");
-        let (disk, clock) = (SimDisk::new(), Arc::default());
+        let (disk, clock) = (SimDisk::new(), Clock::of_pool(seed % 3 == 2));
         let mut pool = open_pool_at(&disk, true, &clock).unwrap();
         let mut volume = main_volume(&pool);
         let mut workload = Workload::new(Inode::ROOT, seed, FILE_BYTES_MAX);
