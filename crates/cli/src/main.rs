@@ -8,7 +8,7 @@
 //! Invariants:
 //!
 //! - A command that fails prints one line that says what failed, why, and what to do, and exits with 1 (2 for a command line
-//!   that makes no sense, 3 for the status of a node that is not up).
+//!   that makes no sense, 3 for the status of a node that is not up, 4 for conflicts of a two-way sync).
 //! - What is checked before anything is written: the mount directory, the device, the helper. So bad input leaves no traces.
 //!
 //! What this crate deliberately does not know: what is in a store, and how files are served.

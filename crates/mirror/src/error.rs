@@ -62,6 +62,32 @@ pub enum Error {
         /// Its name at the target.
         volume: String,
     },
+    /// A two-way sync needs two writable volumes.
+    #[error(
+        "{volume} at {place} is a replica, which only follows; `pantala mirror promote {volume}` there makes it writable, then both can go on"
+    )]
+    OnlyFollows {
+        /// Its name.
+        volume: String,
+        /// Whose it is: this side, or the other side.
+        place: &'static str,
+    },
+    /// The two volumes of a two-way sync are not one.
+    #[error("{ours} here and {theirs} there are not the same volume; one has to begin as a replica of the other")]
+    Strangers {
+        /// Its name on this side.
+        ours: String,
+        /// Its name on the other side.
+        theirs: String,
+    },
+    /// The other side never stands still.
+    #[error(
+        "{volume} changes at the other side faster than it can be merged; what was merged stays here, try again when it is quieter"
+    )]
+    Restless {
+        /// Its name.
+        volume: String,
+    },
     /// Another sync to the replica is under way.
     #[error("another sync to {volume} is under way; wait for its end")]
     Busy {

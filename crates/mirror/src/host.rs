@@ -58,7 +58,7 @@ fn newest(volume: &Volume) -> volume::Result<Pinned> {
     volume.pin()
 }
 
-fn find(pool: &Pool, which: &str) -> std::result::Result<VolumeInfo, PoolError> {
+pub(crate) fn find(pool: &Pool, which: &str) -> std::result::Result<VolumeInfo, PoolError> {
     let volumes = pool.list_volumes()?;
     let by_identity = volumes.into_iter().find(|info| info.identity.to_string() == which);
     by_identity.map_or_else(|| pool.find_volume(which), Ok)
@@ -100,8 +100,7 @@ impl<'a> LocalReplica<'a> {
         let info = find_or_make(pool, identity, name, state, mode)?;
         let volume = pool.volume(info.id).ok_or_else(|| Error::not_open(&info.name))?;
         let receiving = volume.begin_receiving().ok_or_else(|| Error::Busy { volume: info.name.clone() })?;
-        let before = pool.received(info.id).map_err(Error::of_pool(Side::Target))?;
-        let notes = Arc::new(Notes { pool, volume: info.id, before });
+        let notes = Arc::new(Notes::begin(pool, info.id)?);
         let target = StoreTarget::new(pool.store().clone(), notes.clone());
         Ok(Self { name: info.name, receiving, target, notes })
     }
@@ -174,11 +173,19 @@ impl Drop for LocalReplica<'_> {
 }
 
 /// Takes note of what a replica has received, in the pool's catalog.
-struct Notes<'a> {
+pub(crate) struct Notes<'a> {
     pool: &'a Pool,
     volume: VolumeId,
     /// What an earlier sync had received. It stays noted until this one has ended.
     before: Option<Name>,
+}
+
+impl<'a> Notes<'a> {
+    /// For a transfer to a volume.
+    pub(crate) fn begin(pool: &'a Pool, volume: VolumeId) -> Result<Self> {
+        let before = pool.received(volume).map_err(Error::of_pool(Side::Target))?;
+        Ok(Self { pool, volume, before })
+    }
 }
 
 impl Keeper for Notes<'_> {

@@ -6,6 +6,7 @@
 //! - [`descent`](self) is the protocol's core, without I/O: which names to ask about, which blocks to read, when to send them.
 //! - [`Source`] and [`Target`] are the ports; a [`block::Store`] is a source, [`StoreTarget`] makes a target of one.
 //! - [`transfer`] drives the descent between the two.
+//! - [`sync_both`] merges what two writable sides did, over two [`PeerVolume`]s.
 //!
 //! Invariants:
 //!
@@ -16,6 +17,7 @@
 //!
 //! What this crate deliberately does not know: FUSE, consensus, and what is in a file.
 
+mod both;
 mod compare;
 mod descent;
 mod error;
@@ -31,6 +33,9 @@ mod verify;
 mod volumes;
 mod wire;
 
+pub use both::{
+    Adoption, Both, BothOptions, Line, LineKind, LocalPeer, Looked, Merge, MergeResult, PeerVolume, sync_both,
+};
 pub use error::{Error, Result, Side};
 pub use host::{LocalReplica, LocalSource, LocalVerifiable, list};
 pub use local::{Keeper, StoreTarget};
@@ -39,4 +44,4 @@ pub use sync::{SyncOptions, Synced, sync};
 pub use transfer::{Base, Progress, Sent, TransferOptions, transfer};
 pub use verify::{Verifiable, Verified, verify};
 pub use volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
-pub use wire::{Client, RemoteReplica, RemoteSource, fuzz_message, serve};
+pub use wire::{Client, RemotePeer, RemoteReplica, RemoteSource, fuzz_message, serve};

@@ -37,6 +37,12 @@ pub(crate) const VERIFY_STEP_BYTES: u64 = 8 << 20;
 /// How often a place looks again after something was healed: each time it can be one level of a tree further down.
 pub(crate) const VERIFY_ROUNDS_MAX: usize = 32;
 
+/// How often a two-way sync goes round again because the other side has changed meanwhile.
+pub(crate) const MERGE_ROUNDS_MAX: usize = 8;
+
+/// Bytes of paths in one message, in which at least one difference is.
+pub(crate) const LINES_BYTES_PER_MESSAGE: usize = 256 << 10;
+
 /// A transfer tells how far it is at most this often.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -68,14 +68,14 @@ fn base<'a>(source: &'a dyn SourceVolume, replica: &'a dyn ReplicaVolume) -> Res
 }
 
 /// A target that would have what it was sent.
-struct Imagined<'a> {
+pub(crate) struct Imagined<'a> {
     target: &'a dyn Target,
     received: Mutex<HashSet<Name>>,
 }
 
 impl<'a> Imagined<'a> {
-    fn beside(replica: &'a dyn ReplicaVolume) -> Self {
-        Self { target: replica, received: Mutex::default() }
+    pub(crate) fn beside(target: &'a dyn Target) -> Self {
+        Self { target, received: Mutex::default() }
     }
 }
 

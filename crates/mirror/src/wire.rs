@@ -7,11 +7,12 @@
 //!   next one.
 //! - After an error the connection is of no more use.
 
+mod both;
 mod client;
 mod connection;
 mod message;
 mod server;
 
-pub use client::{Client, RemoteReplica, RemoteSource};
+pub use client::{Client, RemotePeer, RemoteReplica, RemoteSource};
 pub use message::fuzz_message;
 pub use server::serve;

@@ -7,7 +7,8 @@ use volume::{AttributeChanges, Attributes, Error, Inode, Kind, Privileges, TimeC
 /// How long the kernel may keep names and attributes: nobody else changes them, so as long as it likes.
 pub(crate) const VALID: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Inode numbers are never used again, so all are of one generation; the kernel wants another one for the top directory.
+/// Inode numbers are never used again, so all are of one generation, unless a two-way sync displaced one; the kernel wants another one
+/// for the top directory.
 fn generation(inode: Inode) -> u64 {
     (inode != Inode::ROOT) as u64
 }

@@ -1,6 +1,7 @@
 //! The kernel's requests as calls of a volume.
 
 use crate::convert::{self, VALID, errno};
+use crate::displaced::Displaced;
 use crate::listing::list;
 use crate::lookups::Lookups;
 use crate::notifications::Notifications;
@@ -21,13 +22,14 @@ use volume::{
 pub(crate) struct VolumeFilesystem {
     volume: Arc<Volume>,
     lookups: Lookups,
+    displaced: Displaced,
     access_times: AccessTimes,
     notifications: Arc<Notifications>,
 }
 
 impl VolumeFilesystem {
     pub(crate) fn new(volume: Arc<Volume>, access_times: AccessTimes, notifications: Arc<Notifications>) -> Self {
-        Self { volume, lookups: Lookups::new(), access_times, notifications }
+        Self { volume, lookups: Lookups::new(), displaced: Displaced::default(), access_times, notifications }
     }
 
     /// How long the kernel may keep what it is told. A mirror changes a replica behind its back.
@@ -54,7 +56,9 @@ impl VolumeFilesystem {
     /// An answer that names an inode.
     fn named(&self, inode: Inode, attributes: &Attributes) -> Entry {
         self.lookups.add(inode);
-        convert::entry(inode, attributes, self.valid())
+        let mut entry = convert::entry(inode, attributes, self.valid());
+        entry.generation += self.displaced.name(inode);
+        entry
     }
 
     fn make(&self, request: &Request, parent: u64, name: &[u8], new: NewInode<'_>, mode: u32) -> Result<Entry, Errno> {
@@ -72,6 +76,26 @@ impl VolumeFilesystem {
         let parent = Inode(attributes.parent);
         let attributes = self.volume.attributes(parent).map_err(errno)?;
         Ok(self.named(parent, &attributes))
+    }
+
+    /// Whether the kernel knows an inode, and so may have it open.
+    pub(crate) fn is_known(&self, inode: Inode) -> bool {
+        self.lookups.is_known(inode)
+    }
+
+    /// These lost their last names, though nobody asked for it here.
+    pub(crate) fn lost_their_names(&self, inodes: &[Inode]) {
+        inodes.iter().filter(|inode| self.lookups.orphan(**inode)).for_each(|inode| self.reclaim(*inode));
+    }
+
+    /// What the kernel knows under these numbers is not what is there now.
+    pub(crate) fn displace(&self, inodes: &[Inode]) {
+        self.displaced.add(inodes.iter().copied().filter(|inode| self.is_known(*inode)));
+    }
+
+    /// Refuses changes of what the kernel may take for something else.
+    pub(crate) fn check_not_displaced(&self, node: u64) -> Result<(), Errno> {
+        self.displaced.check(Inode(node))
     }
 
     /// Takes care of an inode that lost its last name.

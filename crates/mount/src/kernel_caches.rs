@@ -26,6 +26,18 @@ impl Watcher for KernelCaches {
         self.notifications.tell([Notification::IncrementEpoch].into_iter().chain(inodes));
     }
 
+    fn may_use(&self, inode: volume::Inode) -> bool {
+        self.live.is_known(inode)
+    }
+
+    fn orphaned(&self, inodes: &[volume::Inode]) {
+        self.live.lost_their_names(inodes);
+    }
+
+    fn displaced(&self, inodes: &[volume::Inode]) {
+        self.live.displace(inodes);
+    }
+
     fn drop_unused_views(&self, root: KeptId) {
         self.past.drop_unused_views(root);
     }

@@ -6,6 +6,7 @@
 //! What this crate deliberately does not know: how a volume is stored, and how many there are.
 
 mod convert;
+mod displaced;
 mod filesystem;
 mod inode_flags;
 mod kernel_caches;

@@ -110,6 +110,11 @@ impl Lookups {
         self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock()).orphans).collect()
     }
 
+    /// Whether the kernel knows an inode.
+    pub(crate) fn is_known(&self, inode: Inode) -> bool {
+        self.shard(inode).lock().count(inode) > 0
+    }
+
     /// All inodes that the kernel knows. The top directory is always among them: nobody looks it up.
     pub(crate) fn known(&self) -> Vec<Inode> {
         let looked_up = self.shards.iter().flat_map(|shard| shard.lock().known());

@@ -40,7 +40,11 @@ impl Router {
 
     /// Lets changes of the newest state through.
     fn live(&self, node: u64) -> Result<&VolumeFilesystem, Errno> {
-        if Place::of(node).is_live() { Ok(&self.live) } else { Err(Errno::EROFS) }
+        if !Place::of(node).is_live() {
+            return Err(Errno::EROFS);
+        }
+        self.live.check_not_displaced(node)?;
+        Ok(&self.live)
     }
 
     /// As [`Router::live`], for making a name, which cannot be that of the past.

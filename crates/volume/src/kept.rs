@@ -16,6 +16,7 @@ mod changes;
 mod history;
 mod key;
 mod labels;
+mod meetings;
 mod operations;
 mod pins;
 mod received;
@@ -28,6 +29,7 @@ mod snapshots;
 mod versions;
 
 pub use key::KeptId;
+pub use meetings::{Meeting, Peer};
 pub use retention::{BadRetention, Retention};
 pub use root::KeptRoot;
 pub(crate) use schedule::SCHEDULE_SETTING;

@@ -59,6 +59,8 @@ pub mod limits;
 mod links;
 mod live;
 mod maintenance;
+mod meeting;
+mod merge;
 mod moment;
 mod mount_options;
 mod names;
@@ -97,8 +99,11 @@ pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
 pub use kept::{
-    BadRetention, Deleted, KeptId, KeptRoot, Retention, Schedule, Snapshot, SnapshotError, Snapshots, Version,
+    BadRetention, Deleted, KeptId, KeptRoot, Meeting, Peer, Retention, Schedule, Snapshot, SnapshotError, Snapshots,
+    Version,
 };
+pub use meeting::{Adopting, MergeOutcome, MergeRequest, Past, common_state};
+pub use merge::{Conflict, ConflictKind};
 pub use moment::{BadMoment, parse_moment};
 pub use mount_options::VolumeMountOptions;
 pub use names::{Creator, NewInode, NewPermissions};

@@ -76,6 +76,15 @@ pub(crate) const HISTORY_HALVINGS_MAX: usize = 8;
 /// Inode numbers lie below this, so that 16 bits are left to tell the inodes of browsed snapshots from live ones.
 pub const INODE_NUMBER_MAX: u64 = 1 << 48;
 
+/// Inode numbers are given in lanes of two to the power of this: sides of a two-way sync give them in different ones.
+pub(crate) const INODE_LANE_BITS: u32 = 40;
+
+/// Lanes that are tried for one that no inode is in.
+pub(crate) const INODE_LANES_TRIED_MAX: usize = 16;
+
+/// Others with whom a volume remembers a state in common.
+pub(crate) const MEETINGS_MAX: usize = 8;
+
 /// Largest hash of a name: cookies of listings, which are one more, are positive `off_t`s.
 pub(crate) const NAME_HASH_MAX: u64 = i64::MAX as u64 - 1;
 

@@ -45,7 +45,7 @@ impl<'a> Paths<'a> {
         Ok(self.path(directory)?.map(|directory| join(&directory, name)))
     }
 
-    fn name(&mut self, inode: Inode) -> Result<Option<(Inode, Box<[u8]>)>> {
+    pub(crate) fn name(&mut self, inode: Inode) -> Result<Option<(Inode, Box<[u8]>)>> {
         let Some(attributes) = self.view.layers.attributes(inode)?.filter(|attributes| attributes.links > 0) else {
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! Telling those who show a volume what changes without them.
 
-use crate::{KeptId, Volume};
+use crate::{Inode, KeptId, Volume};
 use std::sync::{Arc, Weak};
 
 /// Who shows a volume to others and keeps copies of what it saw. Calls come from whoever made the change, under no lock of the
@@ -11,6 +11,16 @@ pub trait Watcher: Send + Sync {
 
     /// Another state is in force, in which everything may be different.
     fn state_replaced(&self);
+
+    /// Whether somebody may have an inode open.
+    fn may_use(&self, inode: Inode) -> bool;
+
+    /// These lost their last names; each is to be reclaimed when nobody uses it any more.
+    fn orphaned(&self, inodes: &[Inode]);
+
+    /// Of these the content is somebody else's now, and what was written here has another inode: who has one open must not go on
+    /// writing there.
+    fn displaced(&self, inodes: &[Inode]);
 
     /// Asks for the views of a kept root to be dropped, where nobody uses them.
     fn drop_unused_views(&self, root: KeptId);

@@ -70,10 +70,14 @@ pub(crate) struct MirrorList {
 ///
 /// Works with nodes that are up and with stores that nobody has open. It can be cut off at any moment, by Ctrl-C too: readers of
 /// the replica see the state before, and the next sync goes on from there.
+///
+/// With --both, both sides are writable (`pantala mirror promote` makes a replica so) and both get what the other one did. What both
+/// did to the same file is kept twice: the other side's version as `report (conflict DATE MIRROR).txt`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala mirror sync               # all of them\n  \
                         pantala mirror sync drive --limit-rate 20M\n  pantala mirror sync drive --dry-run\n  \
-                        pantala mirror sync drive --watch")]
+                        pantala mirror sync drive --watch\n  pantala mirror sync laptop --both\n\n\
+                        Exit code: 0 done; 1 failed; 4 done both ways, and there were conflicts.")]
 pub(crate) struct MirrorSync {
     #[command(flatten)]
     pub(crate) store: StoreArgument,
@@ -91,6 +95,9 @@ pub(crate) struct MirrorSync {
     /// Take a replica that was promoted for one again: what it has stays in its history
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Merge what both sides did, and give both the result
+    #[arg(long, conflicts_with_all = ["watch", "replace"])]
+    pub(crate) both: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -45,7 +45,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Clone(arguments) => snapshot::clone(arguments)?,
         Command::Rollback(arguments) => snapshot::rollback(arguments)?,
         Command::Gc(arguments) => gc::run(arguments)?,
-        Command::Mirror(arguments) => mirror::run(arguments.command)?,
+        Command::Mirror(arguments) => return mirror::run(arguments.command),
         Command::Store(arguments) => match arguments.command {
             StoreCommand::Reindex(arguments) => reindex::run(arguments)?,
             StoreCommand::Repair(arguments) => repair::run(arguments)?,

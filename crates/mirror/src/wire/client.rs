@@ -1,7 +1,9 @@
 //! The side that asks: volumes of another process, used as if they were here.
 
+use super::both::BothMessage;
 use super::connection::{Connection, unexpected};
 use super::message::Message;
+use crate::both::{Adoption, Looked, Merge, MergeResult, PeerVolume};
 use crate::error::Result;
 use crate::limits::{KEPT_PER_MESSAGE, NAMES_MAX};
 use crate::ports::{Source, Target, Visitor};
@@ -9,7 +11,7 @@ use crate::verify::Verifiable;
 use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use block::{Name, PackedBlock};
 use std::io::{Read, Write};
-use volume::{KeptRoot, State, VolumeIdentity};
+use volume::{KeptRoot, Peer, State, VolumeIdentity};
 
 /// A connection to a place in another process.
 pub struct Client(Connection);
@@ -52,6 +54,54 @@ impl Client {
         self.request(&Message::OpenReplica { identity, name: name.to_owned(), state: *state, mode })?;
         let Message::Replica { name, state } = self.0.receive()? else { return Err(unexpected()) };
         Ok(RemoteReplica { client: self, name, held: state })
+    }
+
+    /// Opens a volume for a two-way sync, by name or identity.
+    pub fn open_peer(&self, which: &str) -> Result<RemotePeer<'_>> {
+        self.look(which)?;
+        Ok(RemotePeer { client: self })
+    }
+
+    fn look(&self, which: &str) -> Result<Looked> {
+        self.request(&Message::Both(BothMessage::Look(which.to_owned())))?;
+        let Message::Both(BothMessage::Looked(mut looked)) = self.0.receive()? else { return Err(unexpected()) };
+        loop {
+            match self.0.receive()? {
+                Message::Both(BothMessage::Past(past)) => {
+                    looked.past.states.extend(past.states);
+                    looked.past.meetings.extend(past.meetings);
+                }
+                Message::End => return Ok(looked),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn read_blocks(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
+        let linked_bytes_max = u32::try_from(linked_bytes_max).unwrap_or(u32::MAX);
+        self.request(&Message::Read { linked_bytes_max, names: names.to_vec() })?;
+        let mut visited = Ok(());
+        loop {
+            match self.0.receive()? {
+                // Also what nobody wants any more is received, so that the connection can be used again.
+                Message::Block(block) if visited.is_ok() => visited = visit(block),
+                Message::Block(_) => {}
+                Message::End => return visited,
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn lacking_blocks(&self, names: &[Name]) -> Result<Vec<Name>> {
+        let mut lacking = Vec::new();
+        for names in names.chunks(NAMES_MAX) {
+            self.request(&Message::Ask(names.to_vec()))?;
+            match self.0.receive()? {
+                Message::Names(names) => lacking.extend(names),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(lacking)
     }
 
     fn request(&self, message: &Message) -> Result<()> {
@@ -114,18 +164,7 @@ pub struct RemoteSource<'a> {
 
 impl Source for RemoteSource<'_> {
     fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
-        let linked_bytes_max = linked_bytes_max as u32;
-        self.client.request(&Message::Read { linked_bytes_max, names: names.to_vec() })?;
-        let mut visited = Ok(());
-        loop {
-            match self.client.0.receive()? {
-                // Also what nobody wants any more is received, so that the connection can be used again.
-                Message::Block(block) if visited.is_ok() => visited = visit(block),
-                Message::Block(_) => {}
-                Message::End => return visited,
-                _ => return Err(unexpected()),
-            }
-        }
+        self.client.read_blocks(names, linked_bytes_max, visit)
     }
 }
 
@@ -144,15 +183,7 @@ pub struct RemoteReplica<'a> {
 
 impl Target for RemoteReplica<'_> {
     fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
-        let mut lacking = Vec::new();
-        for names in names.chunks(NAMES_MAX) {
-            self.client.request(&Message::Ask(names.to_vec()))?;
-            match self.client.0.receive()? {
-                Message::Names(names) => lacking.extend(names),
-                _ => return Err(unexpected()),
-            }
-        }
-        Ok(lacking)
+        self.client.lacking_blocks(names)
     }
 
     fn put(&self, block: &PackedBlock) -> Result<bool> {
@@ -179,6 +210,62 @@ impl ReplicaVolume for RemoteReplica<'_> {
     fn receive(&self, state: &State, kept: &[KeptRoot]) -> Result<()> {
         self.client.send_kept(kept)?;
         self.client.request(&Message::Receive(*state))?;
+        match self.client.0.receive()? {
+            Message::End => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+/// A volume of another process as a side of a two-way sync.
+pub struct RemotePeer<'a> {
+    client: &'a Client,
+}
+
+impl Source for RemotePeer<'_> {
+    fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> Result<()> {
+        self.client.read_blocks(names, linked_bytes_max, visit)
+    }
+}
+
+impl Target for RemotePeer<'_> {
+    fn lacking(&self, names: &[Name]) -> Result<Vec<Name>> {
+        self.client.lacking_blocks(names)
+    }
+
+    fn put(&self, block: &PackedBlock) -> Result<bool> {
+        self.client.0.send(&Message::Block(block.clone()))?;
+        Ok(true)
+    }
+}
+
+impl PeerVolume for RemotePeer<'_> {
+    fn look(&self) -> Result<Looked> {
+        self.client.look("")
+    }
+
+    fn merge(&self, merge: &Merge) -> Result<MergeResult> {
+        self.client.request(&Message::Both(BothMessage::Merge(merge.clone())))?;
+        let mut lines = Vec::new();
+        loop {
+            match self.client.0.receive()? {
+                Message::Both(BothMessage::Lines(more)) => lines.extend(more),
+                Message::Both(BothMessage::Merged(state)) => return Ok(MergeResult { state, lines }),
+                _ => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn adopt(&self, adoption: &Adoption) -> Result<bool> {
+        self.client.request(&Message::Both(BothMessage::Adopt(adoption.clone())))?;
+        match self.client.0.receive()? {
+            Message::Both(BothMessage::Adopted(is_adopted)) => Ok(is_adopted),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn note_meeting(&self, peer: Peer, root: Option<Name>) -> Result<()> {
+        self.client.request(&Message::Both(BothMessage::Note { peer, root }))?;
         match self.client.0.receive()? {
             Message::End => Ok(()),
             _ => Err(unexpected()),

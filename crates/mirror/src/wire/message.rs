@@ -1,5 +1,6 @@
 //! Messages as bytes. What cannot be a message is refused; whether what it says makes sense is for whoever reads it.
 
+use super::both::{BothMessage, FIRST_KIND, LAST_KIND};
 use crate::error::{Error, Result};
 use crate::limits::NAMES_MAX;
 use crate::volumes::{Listed, ReplicaMode};
@@ -53,6 +54,8 @@ pub(crate) enum Message {
     Fetch(Name),
     /// Writes a block anew.
     Heal(PackedBlock),
+    /// Of a two-way sync.
+    Both(BothMessage),
 }
 
 mod kind {
@@ -122,6 +125,7 @@ impl Message {
             Self::Ask(names) | Self::Names(names) => put_names(&mut bytes, names),
             Self::Fetch(name) => bytes.put_slice(name.as_bytes()),
             Self::Receive(state) => bytes.put_slice(&state.encode()),
+            Self::Both(message) => message.encode(&mut bytes),
         }
         bytes
     }
@@ -147,6 +151,7 @@ impl Message {
             Self::Verify => kind::VERIFY,
             Self::Fetch(_) => kind::FETCH,
             Self::Heal(_) => kind::HEAL,
+            Self::Both(message) => message.kind(),
         }
     }
 
@@ -176,6 +181,7 @@ impl Message {
                 let (identity, name, state) = take_volume(&mut bytes)?;
                 Self::Origin { identity, name, state }
             }
+            FIRST_KIND..=LAST_KIND => Self::Both(BothMessage::decode(kind, &mut bytes)?),
             kind::KEPT => Self::Kept(take_kept(&mut bytes)?),
             kind::READ => {
                 let linked_bytes_max = bytes.try_get_u32_le().map_err(|_| malformed())?;
@@ -206,16 +212,16 @@ impl Message {
     }
 }
 
-fn malformed() -> Error {
+pub(super) fn malformed() -> Error {
     Error::Link { why: "the other side sent what is no message".to_owned() }
 }
 
-fn put_part(bytes: &mut Vec<u8>, part: &[u8]) {
+pub(super) fn put_part(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.put_u16_le(part.len() as u16);
     bytes.put_slice(part);
 }
 
-fn put_volume(bytes: &mut Vec<u8>, identity: &VolumeIdentity, name: &str, state: &State) {
+pub(super) fn put_volume(bytes: &mut Vec<u8>, identity: &VolumeIdentity, name: &str, state: &State) {
     bytes.put_slice(&identity.0);
     put_part(bytes, name.as_bytes());
     put_part(bytes, &state.encode());
@@ -225,27 +231,27 @@ fn put_names(bytes: &mut Vec<u8>, names: &[Name]) {
     names.iter().for_each(|name| bytes.put_slice(name.as_bytes()));
 }
 
-fn take(bytes: &mut Bytes, length: usize) -> Result<Bytes> {
+pub(super) fn take(bytes: &mut Bytes, length: usize) -> Result<Bytes> {
     if bytes.len() < length { Err(malformed()) } else { Ok(bytes.split_to(length)) }
 }
 
-fn take_array<const N: usize>(bytes: &mut Bytes) -> Result<[u8; N]> {
+pub(super) fn take_array<const N: usize>(bytes: &mut Bytes) -> Result<[u8; N]> {
     let mut array = [0; N];
     take(bytes, N)?.copy_to_slice(&mut array);
     Ok(array)
 }
 
-fn take_flags(bytes: &mut Bytes, known: u8) -> Result<u8> {
+pub(super) fn take_flags(bytes: &mut Bytes, known: u8) -> Result<u8> {
     let flags = bytes.try_get_u8().map_err(|_| malformed())?;
     if flags & !known == 0 { Ok(flags) } else { Err(malformed()) }
 }
 
-fn take_part(bytes: &mut Bytes) -> Result<Bytes> {
+pub(super) fn take_part(bytes: &mut Bytes) -> Result<Bytes> {
     let length = bytes.try_get_u16_le().map_err(|_| malformed())?;
     take(bytes, length as usize)
 }
 
-fn take_volume(bytes: &mut Bytes) -> Result<(VolumeIdentity, String, State)> {
+pub(super) fn take_volume(bytes: &mut Bytes) -> Result<(VolumeIdentity, String, State)> {
     let identity = take_array(bytes)?;
     let name = text(take_part(bytes)?)?;
     let state = State::decode(&take_part(bytes)?).map_err(|_| malformed())?;
@@ -273,7 +279,7 @@ fn take_names(bytes: &mut Bytes) -> Result<Vec<Name>> {
     Ok(names.iter().map(|name| Name::from_bytes(*name)).collect())
 }
 
-fn text(bytes: Bytes) -> Result<String> {
+pub(super) fn text(bytes: Bytes) -> Result<String> {
     String::from_utf8(BytesMut::from(bytes).to_vec()).map_err(|_| malformed())
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+mod both;
+mod both_cuts;
 mod crash;
 mod encrypted;
 mod model;

@@ -34,10 +34,10 @@ impl Write for Cut {
     }
 }
 
-const NEVER: usize = usize::MAX;
+pub(crate) const NEVER: usize = usize::MAX;
 
 /// Runs something with a client whose server has a place. What the client sends, and what it gets, is cut after so many bytes.
-fn with_client<T>(
+pub(crate) fn with_client<T>(
     place: &Place,
     sent_max: usize,
     answered_max: usize,

@@ -17,6 +17,9 @@ pub(super) enum Kind {
 /// First byte of the key that finds a snapshot by its name.
 const BY_NAME: u8 = 3;
 
+/// First byte of the key of a meeting.
+const MEETING: u8 = 4;
+
 impl Kind {
     /// Behind the last key of the kind.
     pub(super) fn end(self) -> [u8; 1] {
@@ -91,6 +94,26 @@ pub(super) fn end_of_names() -> [u8; 1] {
 pub(super) fn parse_name(key: &[u8]) -> Option<&str> {
     let (BY_NAME, name) = key.split_first().map(|(kind, name)| (*kind, name))? else { return None };
     std::str::from_utf8(name).ok()
+}
+
+pub(super) fn meeting(peer: [u8; 16]) -> Bytes {
+    [&[MEETING], &peer[..]].concat().into()
+}
+
+/// Before every key of a meeting.
+pub(super) fn first_meeting() -> [u8; 1] {
+    [MEETING]
+}
+
+/// Behind every key of a meeting.
+pub(super) fn end_of_meetings() -> [u8; 1] {
+    [MEETING + 1]
+}
+
+/// With whom, given the key of a meeting.
+pub(super) fn parse_meeting(key: &[u8]) -> Option<[u8; 16]> {
+    let (MEETING, peer) = key.split_first().map(|(kind, peer)| (*kind, peer))? else { return None };
+    peer.try_into().ok()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl Volume {
 
     /// What is kept once a state was received, with kept roots that come with it.
     pub(crate) fn kept_with_received(&self, root: &Root, offered: &[KeptRoot]) -> Result<(Kept, Going<'_>)> {
-        let kept = self.kept().with_received(offered)?;
+        let kept = self.kept().without_meetings()?.with_received(offered)?;
         let is_in_history = root.tree == self.last_checkpoint.lock().tree || kept.has_history(root)?;
         let going = self.sweep_history(&kept, root.taken)?;
         let kept = match is_in_history {

@@ -4,6 +4,7 @@
 //! a replica.
 
 mod add;
+mod both;
 mod definitions;
 mod list;
 mod place;
@@ -21,18 +22,21 @@ use anyhow::Result;
 use definitions::{Definition, Definitions, Direction};
 use place::Place;
 use std::path::Path;
+use std::process::ExitCode;
 
-pub(super) fn run(command: MirrorCommand) -> Result<()> {
+pub(super) fn run(command: MirrorCommand) -> Result<ExitCode> {
     match command {
-        MirrorCommand::Add(arguments) => add::run(arguments),
-        MirrorCommand::List(arguments) => list::run(arguments),
-        MirrorCommand::Sync(arguments) => sync::run(&arguments),
-        MirrorCommand::Status(arguments) => status::run(&arguments),
-        MirrorCommand::Verify(arguments) => verify::run(&arguments),
-        MirrorCommand::Promote(arguments) => promote::run(arguments),
-        MirrorCommand::Remove(arguments) => remove(arguments),
-        MirrorCommand::Serve(arguments) => serve::run(&arguments),
+        MirrorCommand::Sync(arguments) if arguments.both => return both::run(&arguments),
+        MirrorCommand::Add(arguments) => add::run(arguments)?,
+        MirrorCommand::List(arguments) => list::run(arguments)?,
+        MirrorCommand::Sync(arguments) => sync::run(&arguments)?,
+        MirrorCommand::Status(arguments) => status::run(&arguments)?,
+        MirrorCommand::Verify(arguments) => verify::run(&arguments)?,
+        MirrorCommand::Promote(arguments) => promote::run(arguments)?,
+        MirrorCommand::Remove(arguments) => remove(arguments)?,
+        MirrorCommand::Serve(arguments) => serve::run(&arguments)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn remove(arguments: MirrorRemove) -> Result<()> {

@@ -6,8 +6,8 @@ use crate::node::owner;
 use anyhow::{Context, Result, bail};
 use block::{OpenMode, Store, StoreOptions, Thrift};
 use mirror::{
-    Client, Listed, LocalReplica, LocalSource, LocalVerifiable, Origin, ReplicaMode, ReplicaVolume, SourceVolume,
-    Verifiable,
+    Client, Listed, LocalPeer, LocalReplica, LocalSource, LocalVerifiable, Origin, PeerVolume, ReplicaMode,
+    ReplicaVolume, SourceVolume, Verifiable,
 };
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -95,6 +95,14 @@ impl Reached {
         Ok(match self {
             Self::Here(pool) => Box::new(LocalReplica::open(pool, *identity, name, state, mode)?),
             Self::Elsewhere { client, .. } => Box::new(client.open_replica(*identity, name, state, mode)?),
+        })
+    }
+
+    /// A volume as a side of a two-way sync, by name or identity.
+    pub(super) fn peer(&self, which: &str) -> Result<Box<dyn PeerVolume + '_>> {
+        Ok(match self {
+            Self::Here(pool) => Box::new(LocalPeer::open(pool, which)?),
+            Self::Elsewhere { client, .. } => Box::new(client.open_peer(which)?),
         })
     }
 

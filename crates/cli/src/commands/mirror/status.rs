@@ -38,6 +38,8 @@ enum State {
     Partial,
     /// It is writable, and has a state of its own.
     Promoted,
+    /// Both are writable, and have one state.
+    Joined,
     /// It cannot be reached.
     Away,
 }
@@ -49,6 +51,7 @@ impl State {
             Self::Behind => "behind",
             Self::Partial => "behind, sync cut off",
             Self::Promoted => "promoted",
+            Self::Joined => "in step, both writable",
             Self::Away => "away",
         }
     }
@@ -105,7 +108,10 @@ fn look(store: &Path, definition: &Definition) -> Result<(Listed, Listed, bool)>
 }
 
 fn compare(source: &Listed, replica: &Listed) -> State {
-    if !replica.is_replica {
+    let has_changes = source.has_changes || replica.has_changes;
+    if !replica.is_replica && replica.state.tree() == source.state.tree() && !has_changes {
+        State::Joined
+    } else if !replica.is_replica {
         State::Promoted
     } else if replica.state.is_same(&source.state) && !source.has_changes {
         State::InStep
