@@ -27,6 +27,9 @@ pub struct SessionConfig {
     /// Requests that each CPU's queue holds ready, when io_uring is the transport. See [`uring`](crate::uring) for the memory
     /// it takes.
     pub uring_depth: usize,
+    /// Most requests that wait at once on threads of their own; further ones hold up others. See
+    /// [`Request::may_wait`](crate::Request::may_wait).
+    pub waiting_threads: usize,
     /// Largest write and read request, in bytes. Granted in whole pages, within `/proc/sys/fs/fuse/max_pages_limit`.
     pub max_write: usize,
     /// How far the kernel reads ahead, in bytes. Above 128 KiB it takes root to grant.
@@ -81,7 +84,8 @@ impl Default for SessionConfig {
         Self {
             transport: Transport::Auto,
             device_threads: 0,
-            uring_depth: 8,
+            uring_depth: 16,
+            waiting_threads: 16,
             max_write: 1 << 20,
             max_readahead: 1 << 20,
             max_background: 64,

@@ -14,11 +14,14 @@ use crate::{
 /// # Threads
 ///
 /// Methods are called by several threads at once, also for one inode. They are synchronous: the answer is what they return.
-/// A thread that waits in a handler serves nothing else, and over io_uring all requests from its CPU wait with it, so
+/// A thread that takes requests serves nothing else while it is in a handler, and over io_uring all requests from its CPU wait
+/// with it, so
 ///
+/// - a handler that is about to wait for a disk or a network asks [`Request::may_wait`] first, and is then called again on another
+///   thread;
 /// - a handler must never wait for something that only another request brings about (a lock's release, say): leave locks to
 ///   the kernel unless the file system is shared with other machines;
-/// - a handler that waits for anything else (a network, a disk) should watch [`Request::interrupt`], or its caller cannot
+/// - a handler that waits for long should watch [`Request::interrupt`], or its caller cannot
 ///   be killed.
 ///
 /// A handler that panics answers `EIO`; the session goes on.

@@ -62,6 +62,7 @@
 //! | `handshake` | what kernel and file system agree on |
 //! | `transport` | how requests come and answers go: `/dev/fuse`, io_uring |
 //! | `dispatch` | bytes to calls and back |
+//! | `waiting` | threads for requests that wait |
 //! | `wire` | the kernel's structs |
 //! | [`Notifier`], [`NotifierQueue`] | telling the kernel what changed |
 //! | [`Interrupt`] | telling a handler that its caller gave up |
@@ -71,7 +72,8 @@
 //! - Nothing that the kernel sends makes it panic, and a file system that panics costs the one request.
 //! - Between the kernel and the file system data is not copied: a write's data is seen where the kernel put it, a read fills
 //!   the buffer that the kernel takes.
-//! - Serving a request allocates nothing (except for ioctls).
+//! - Serving a request allocates nothing (except for ioctls, and for requests that wait).
+//! - A request that waits, if its handler says so, holds up no other; see [`Request::may_wait`].
 //! - A handler that waits can be interrupted, whatever the transport; see [`Interrupt`].
 //! - Memory is bounded: per thread on `/dev/fuse` one largest request; for io_uring see [`uring`].
 //!
@@ -120,6 +122,7 @@ mod statx;
 mod timestamp;
 mod transport;
 pub mod uring;
+mod waiting;
 mod wire;
 mod workers;
 mod xattr;

@@ -1,7 +1,9 @@
 //! Who asks.
 
+use crate::Errno;
 use crate::interrupt::{Interrupt, Interrupts};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The caller behind a request.
 ///
@@ -11,6 +13,26 @@ use std::sync::Arc;
 pub struct Request {
     caller: Caller,
     interrupts: Arc<Interrupts>,
+    wait: Wait,
+}
+
+/// Whether a handler may wait.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    /// It may.
+    Allowed,
+    /// Not on this thread.
+    Later {
+        /// The handler of this request wanted to.
+        wanted: AtomicBool,
+    },
+}
+
+impl Wait {
+    /// Not on this thread.
+    pub(crate) fn later() -> Self {
+        Self::Later { wanted: AtomicBool::new(false) }
+    }
 }
 
 /// What a request's header says.
@@ -33,15 +55,28 @@ pub struct Caller {
 impl Request {
     /// A request that no kernel sent: to call a [`Filesystem`](crate::Filesystem) in a test.
     pub fn new(caller: Caller) -> Self {
-        Self::connected(caller, Arc::default())
+        Self::connected(caller, Arc::default(), Wait::Allowed)
     }
 
-    pub(crate) fn connected(caller: Caller, interrupts: Arc<Interrupts>) -> Self {
-        Self { caller, interrupts }
+    pub(crate) fn connected(caller: Caller, interrupts: Arc<Interrupts>, wait: Wait) -> Self {
+        Self { caller, interrupts, wait }
     }
 
     pub(crate) fn set_caller(&mut self, caller: Caller) {
         self.caller = caller;
+        if let Wait::Later { wanted } = &mut self.wait {
+            *wanted.get_mut() = false;
+        }
+    }
+
+    /// Whether the handler wanted to wait and could not.
+    pub(crate) fn wanted_to_wait(&self) -> bool {
+        matches!(&self.wait, Wait::Later { wanted } if wanted.load(Ordering::Relaxed))
+    }
+
+    /// Whether this is a thread that takes requests from the kernel, where no handler may wait.
+    pub(crate) fn is_first_try(&self) -> bool {
+        matches!(self.wait, Wait::Later { .. })
     }
 
     /// All of the header at once.
@@ -72,6 +107,27 @@ impl Request {
     /// The caller's umask; see [`Caller::umask`].
     pub fn umask(&self) -> u32 {
         self.caller.umask
+    }
+
+    /// To be asked before waiting for anything, a disk or a network: `request.may_wait()?`.
+    ///
+    /// On the threads that take requests from the kernel it fails, since other requests would wait as well. A handler then returns
+    /// the error at once, and must have changed nothing, nor written to an output other than the buffer of a read. It is called
+    /// again, from the beginning, on a thread where this succeeds (one of [`waiting_threads`]). What needs no waiting is best answered without asking.
+    ///
+    /// [`waiting_threads`]: crate::SessionConfig::waiting_threads
+    ///
+    /// # Errors
+    ///
+    /// Not on this thread. The number is of no meaning: the kernel never sees it.
+    pub fn may_wait(&self) -> Result<(), Errno> {
+        match &self.wait {
+            Wait::Allowed => Ok(()),
+            Wait::Later { wanted } => {
+                wanted.store(true, Ordering::Relaxed);
+                Err(Errno::EAGAIN)
+            }
+        }
     }
 
     /// The token that is set when the caller gives up. Needed only by a handler that waits; asking for it takes a lock.

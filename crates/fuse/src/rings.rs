@@ -8,6 +8,7 @@ use crate::device::Device;
 use crate::handshake::Choice;
 use crate::transport::cpu::{self, Share};
 use crate::transport::ring::Ring;
+use crate::waiting::WaitingThreads;
 use crate::workers::Workers;
 use crate::{Error, Result};
 use std::io;
@@ -32,12 +33,18 @@ struct Thread {
 
 impl Rings {
     /// The first step.
-    pub(crate) fn prepare(workers: &Arc<Workers>, device: &Arc<Device>, choice: &Choice, depth: usize) -> Result<Self> {
+    pub(crate) fn prepare(
+        workers: &Arc<Workers>,
+        device: &Arc<Device>,
+        choice: &Choice,
+        waiting: &Arc<WaitingThreads>,
+        depth: usize,
+    ) -> Result<Self> {
         let shares =
             cpu::shares(depth.max(1)).map_err(|error| Error::Uring(format!("cannot list the CPUs: {error}")))?;
         let queues = shares.iter().map(|share| share.queues.len()).sum();
         let threads = shares.into_iter().enumerate();
-        let spawned = threads.map(|(index, share)| spawn(workers, index, share, device, choice));
+        let spawned = threads.map(|(index, share)| spawn(workers, index, share, (device, choice, waiting)));
         let rings = Self { threads: spawned.collect::<Result<_>>()?, queues };
         rings.reports().map_err(|error| Error::Uring(format!("cannot set up io_uring: {error}")))?;
         Ok(rings)
@@ -68,10 +75,16 @@ impl Rings {
     }
 }
 
-fn spawn(workers: &Arc<Workers>, index: usize, share: Share, device: &Arc<Device>, choice: &Choice) -> Result<Thread> {
+fn spawn(
+    workers: &Arc<Workers>,
+    index: usize,
+    share: Share,
+    (device, choice, waiting): (&Arc<Device>, &Choice, &Arc<WaitingThreads>),
+) -> Result<Thread> {
     let (go, gone) = channel();
     let (report, reports) = channel();
     let mut dispatcher = workers.dispatcher(choice);
+    let mut entrance = waiting.entrance();
     let device = device.clone();
     let payload_size = choice.max_write.max(PAYLOAD_SIZE_MIN);
     workers.spawn(format!("fuse-ring-{index}"), move || {
@@ -81,7 +94,7 @@ fn spawn(workers: &Arc<Workers>, index: usize, share: Share, device: &Arc<Device
         if gone.recv().is_err() || reported(&report, ring.register()).is_none() {
             return Ok(());
         }
-        let served = ring.serve(&mut dispatcher);
+        let served = ring.serve(&mut dispatcher, &mut entrance);
         dispatcher.connection_ended();
         served.map_err(|source| Error::Transport { what: "waiting for io_uring", source })
     })?;

@@ -4,6 +4,7 @@ use crate::device::Device;
 use crate::handshake::{Choice, Offer};
 use crate::rings::Rings;
 use crate::transport::cpu;
+use crate::waiting::WaitingThreads;
 use crate::workers::Workers;
 use crate::{ActiveTransport, Capabilities, Error, Features, Filesystem, Result, SessionConfig, Transport, uring};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) fn start(
 struct Agreed {
     choice: Choice,
     rings: Option<Rings>,
+    waiting: Arc<WaitingThreads>,
 }
 
 fn agree(
@@ -44,7 +46,8 @@ fn agree(
     offer: &Offer,
 ) -> Result<(Agreed, Capabilities)> {
     let mut choice = offer.choose(config);
-    let (rings, transport) = match rings(workers, device, config, &choice) {
+    let waiting = WaitingThreads::new(workers.clone(), choice.features, config.waiting_threads);
+    let (rings, transport) = match rings(workers, device, config, &choice, &waiting) {
         Ok(rings) => {
             let transport = uring_transport(&rings, config);
             (Some(rings), transport)
@@ -62,13 +65,19 @@ fn agree(
         transport,
     };
     filesystem.init(&capabilities).map_err(Error::Refused)?;
-    Ok((Agreed { choice, rings }, capabilities))
+    Ok((Agreed { choice, rings, waiting }, capabilities))
 }
 
 /// Prepares io_uring, or says why not.
-fn rings(workers: &Arc<Workers>, device: &Arc<Device>, config: &SessionConfig, choice: &Choice) -> Result<Rings> {
+fn rings(
+    workers: &Arc<Workers>,
+    device: &Arc<Device>,
+    config: &SessionConfig,
+    choice: &Choice,
+    waiting: &Arc<WaitingThreads>,
+) -> Result<Rings> {
     if choice.features.contains(Features::OVER_IO_URING) {
-        return Rings::prepare(workers, device, choice, config.uring_depth);
+        return Rings::prepare(workers, device, choice, waiting, config.uring_depth);
     }
     let reason = match uring::status() {
         uring::Status::Disabled => "it is turned off; as root: echo Y > /sys/module/fuse/parameters/enable_uring",
@@ -114,7 +123,7 @@ impl Agreed {
         config: &SessionConfig,
         capabilities: &mut Capabilities,
     ) -> Result<()> {
-        workers.spawn_device(0, device.clone(), &self.choice)?;
+        workers.spawn_device(0, device.clone(), &self.choice, &self.waiting)?;
         if let Some(rings) = &self.rings
             && let Err(error) = rings.start()
         {
@@ -124,7 +133,7 @@ impl Agreed {
             return Ok(());
         };
         for index in 1..*threads {
-            workers.spawn_device(index, another(device), &self.choice)?;
+            workers.spawn_device(index, another(device), &self.choice, &self.waiting)?;
         }
         Ok(())
     }

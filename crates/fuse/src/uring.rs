@@ -7,7 +7,7 @@
 //!
 //! Every possible CPU has a queue, every queue [`uring_depth`](crate::SessionConfig::uring_depth) entries, every entry a
 //! page for headers and a payload buffer as large as the largest request (`max_write`). That is `CPUs * depth * max_write`
-//! of address space: 8 CPUs of depth 8 with 1 MiB take 64 MiB. It is reserved, not used: the kernel hands out the entry that
+//! of address space: 8 CPUs of depth 16 with 1 MiB take 128 MiB. It is reserved, not used: the kernel hands out the entry that
 //! was used last first, so the memory touched grows with the number of large requests that are really open at once, not
 //! with the depth. Queues of CPUs that are not online have one entry.
 

@@ -6,7 +6,8 @@
 use crate::device::Device;
 use crate::dispatch::{Connection, Dispatcher};
 use crate::handshake::Choice;
-use crate::{Error, Filesystem, Result, transport};
+use crate::waiting::WaitingThreads;
+use crate::{Error, Features, Filesystem, Result, transport};
 use parking_lot::{Condvar, Mutex};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +56,11 @@ impl Workers {
         Dispatcher::new(self.connection.clone(), choice.features)
     }
 
+    /// Something that handles requests again which wait, for the calling thread.
+    pub(crate) fn waiting_dispatcher(&self, features: Features) -> Dispatcher {
+        Dispatcher::waiting(self.connection.clone(), features)
+    }
+
     /// Tells the kernel that files need no open.
     pub(crate) fn tell_no_open(&self, mountpoint: &Path) {
         self.connection.tell_no_open(mountpoint);
@@ -66,11 +72,18 @@ impl Workers {
     }
 
     /// Starts a thread that answers what one descriptor brings.
-    pub(crate) fn spawn_device(self: &Arc<Self>, index: usize, device: Arc<Device>, choice: &Choice) -> Result<()> {
+    pub(crate) fn spawn_device(
+        self: &Arc<Self>,
+        index: usize,
+        device: Arc<Device>,
+        choice: &Choice,
+        waiting: &Arc<WaitingThreads>,
+    ) -> Result<()> {
         let mut dispatcher = self.dispatcher(choice);
+        let mut entrance = waiting.entrance();
         let max_write = choice.max_write;
         self.spawn(format!("fuse-device-{index}"), move || {
-            let result = transport::device::serve(&device, &mut dispatcher, max_write);
+            let result = transport::device::serve(&device, &mut dispatcher, &mut entrance, max_write);
             dispatcher.connection_ended();
             result.map_err(|source| Error::Transport { what: "reading /dev/fuse", source })
         })

@@ -83,6 +83,40 @@ fn a_reader_that_is_killed_ends_at_once() {
 }
 
 #[test]
+fn requests_that_wait_hold_up_no_others_and_can_be_killed() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        // More than there are threads that take requests.
+        let count = 2 * std::thread::available_parallelism().expect("a number").get().max(2);
+        let mut readers: Vec<_> = (0..count).map(|_| spawn("cat", &mounted.path("waits"))).collect();
+        eventually("all of them wait", || probe.blocked.load(Ordering::SeqCst) == count);
+        File::open(mounted.path("plain")).expect("served").read_exact(&mut [0; 10]).expect("served");
+        for reader in &mut readers {
+            reader.kill().expect("killed");
+            reader.wait().expect("ended");
+        }
+        eventually("the handlers end", || probe.interrupted.load(Ordering::SeqCst) == count);
+        let reads = mounted.requests().into_iter().find(|(name, _)| *name == "read").expect("there were reads");
+        assert!(reads.1 < 2 * count as u64, "a request is counted once: {reads:?}");
+    }
+}
+
+#[test]
+fn an_aborted_session_ends_with_requests_that_wait() {
+    for transport in transports() {
+        let probe = Arc::new(Probe::default());
+        let mounted = Mounted::new(probe.clone(), transport);
+        let mut reader = spawn("cat", &mounted.path("waits"));
+        eventually("the reader waits", || probe.blocked.load(Ordering::SeqCst) == 1);
+        mounted.abort().expect("aborted");
+        reader.wait().expect("ended");
+        mounted.wait().expect("no thread failed");
+        assert!(probe.destroyed.load(Ordering::SeqCst));
+    }
+}
+
+#[test]
 fn a_wait_for_a_lock_that_is_killed_ends_at_once() {
     for transport in transports() {
         let probe = Arc::new(Probe::default());

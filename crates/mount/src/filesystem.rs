@@ -277,14 +277,17 @@ impl Filesystem for VolumeFilesystem {
 
     fn read(
         &self,
-        _: &Request,
+        request: &Request,
         node: u64,
         _: u64,
         offset: u64,
         buffer: &mut [u8],
         options: ReadOptions,
     ) -> Result<usize, Errno> {
-        let length = self.volume.read(Inode(node), offset, buffer).map_err(errno)?;
+        let length = match request.may_wait() {
+            Ok(()) => self.volume.read(Inode(node), offset, buffer).map_err(errno)?,
+            Err(later) => self.volume.read_in_memory(Inode(node), offset, buffer).map_err(errno)?.ok_or(later)?,
+        };
         if !options.open_flags.contains(libc::O_NOATIME) {
             self.accessed(node);
         }
@@ -305,15 +308,18 @@ impl Filesystem for VolumeFilesystem {
         Ok(data.len())
     }
 
-    fn fsync(&self, _: &Request, _: u64, _: u64, _: bool) -> Result<(), Errno> {
+    fn fsync(&self, request: &Request, _: u64, _: u64, _: bool) -> Result<(), Errno> {
+        request.may_wait()?;
         self.volume.sync().map_err(errno)
     }
 
-    fn fsyncdir(&self, _: &Request, _: u64, _: u64, _: bool) -> Result<(), Errno> {
+    fn fsyncdir(&self, request: &Request, _: u64, _: u64, _: bool) -> Result<(), Errno> {
+        request.may_wait()?;
         self.volume.sync().map_err(errno)
     }
 
-    fn syncfs(&self, _: &Request, _: u64) -> Result<(), Errno> {
+    fn syncfs(&self, request: &Request, _: u64) -> Result<(), Errno> {
+        request.may_wait()?;
         self.volume.sync().map_err(errno)
     }
 

@@ -203,9 +203,18 @@ impl Past {
         target.append(&slot.view.read_link(inode).map_err(errno)?)
     }
 
-    pub(crate) fn read(&self, place: Place, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+    pub(crate) fn read(
+        &self,
+        request: &Request,
+        place: Place,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<usize, Errno> {
         let (slot, inode) = self.inode(place, Errno::EISDIR)?;
-        slot.view.read(inode, offset, buffer).map_err(errno)
+        match request.may_wait() {
+            Ok(()) => slot.view.read(inode, offset, buffer).map_err(errno),
+            Err(later) => slot.view.read_in_memory(inode, offset, buffer).map_err(errno)?.ok_or(later),
+        }
     }
 
     /// Shows a file of a kept state to whoever copies from it.

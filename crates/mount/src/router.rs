@@ -184,7 +184,7 @@ impl Filesystem for Router {
     ) -> Result<usize, Errno> {
         match Place::of(node) {
             Place::Live(_) => self.live.read(request, node, handle, offset, buffer, options),
-            place => self.past.read(place, offset, buffer),
+            place => self.past.read(request, place, offset, buffer),
         }
     }
 

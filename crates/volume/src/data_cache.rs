@@ -34,6 +34,11 @@ impl DataCache {
         self.0.clear();
     }
 
+    /// The body of a block, if it is in memory.
+    pub(crate) fn peek(&self, name: &Name) -> Option<Bytes> {
+        self.0.get(name)
+    }
+
     /// The body of a block, from memory or from the store.
     pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name) -> Result<Bytes> {
         if let Some(body) = self.0.get(name) {

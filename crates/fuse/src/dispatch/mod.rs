@@ -5,6 +5,7 @@
 //! - No bytes make it panic: what cannot be parsed answers `EIO` and is logged.
 //! - A file system that panics answers `EIO`.
 //! - No allocation, except for ioctls.
+//! - A request is counted once, also if it is answered later.
 //! - Request and answer may share one buffer (over io_uring they do): the answer is written only after the last use of the
 //!   request's names and data. The compiler checks that, because both borrow from [`Message`].
 //!
@@ -22,6 +23,7 @@ mod xattrs;
 use crate::counts::{self, Counts};
 use crate::interrupt::Interrupts;
 use crate::no_open::NoOpen;
+use crate::request::Wait;
 use crate::{Caller, Errno, Features, Filesystem, Request, wire};
 use message::Message;
 use parking_lot::Mutex;
@@ -82,6 +84,8 @@ pub(crate) enum Answer {
     Body(usize),
     /// Failure.
     Error(Errno),
+    /// None yet: the handler has to wait, which it may not on this thread. The request is as it was.
+    Later,
 }
 
 /// Answers requests, one after another; each thread has its own.
@@ -94,7 +98,16 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(connection: Arc<Connection>, features: Features) -> Self {
-        let request = Request::connected(Caller::default(), connection.interrupts.clone());
+        Self::connected(connection, features, Wait::later())
+    }
+
+    /// One for requests that the first one was to answer later. It never puts them off again.
+    pub(crate) fn waiting(connection: Arc<Connection>, features: Features) -> Self {
+        Self::connected(connection, features, Wait::Allowed)
+    }
+
+    fn connected(connection: Arc<Connection>, features: Features, wait: Wait) -> Self {
+        let request = Request::connected(Caller::default(), connection.interrupts.clone(), wait);
         let counts: Arc<Counts> = Arc::default();
         connection.counts.lock().push(counts.clone());
         Self { connection, request, features, counts }
@@ -144,7 +157,9 @@ impl Dispatcher {
             tracing::debug!(opcode = header.opcode, "unknown request");
             return Answer::Error(Errno::ENOSYS);
         };
-        self.counts.add(opcode);
+        if self.request.is_first_try() {
+            self.counts.add(opcode);
+        }
         let Some(arguments) = arguments.get(..self.argument_size(header.opcode)) else {
             return failure(header.opcode, message::malformed("arguments"));
         };
@@ -163,6 +178,7 @@ impl Dispatcher {
         }
         match self.reply(opcode, message) {
             Ok(length) => Answer::Body(length),
+            Err(_) if self.request.wanted_to_wait() => Answer::Later,
             Err(error) => Answer::Error(error),
         }
     }

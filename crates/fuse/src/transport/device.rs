@@ -2,21 +2,31 @@
 
 use crate::device::Device;
 use crate::dispatch::{Answer, Dispatcher};
+use crate::waiting::{Entrance, Job};
 use crate::wire::{InHeader, OutHeader};
 use rustix::io::{Errno, IoSlice};
 use std::io;
+use std::sync::Arc;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Room for header and fixed arguments, beside the data of the largest write.
 const HEADROOM: usize = 4096;
 
 /// Answers the requests of one descriptor until the connection ends.
-pub(crate) fn serve(device: &Device, dispatcher: &mut Dispatcher, max_write: usize) -> io::Result<()> {
-    // Zeroed memory of this size is mapped, not touched: it costs only what requests really fill.
-    let mut buffer = vec![0; max_write + HEADROOM];
+pub(crate) fn serve(
+    device: &Arc<Device>,
+    dispatcher: &mut Dispatcher,
+    waiting: &mut Entrance,
+    max_write: usize,
+) -> io::Result<()> {
+    let mut buffer = new_buffer(max_write);
     loop {
         match device.read(&mut buffer) {
-            Ok(length) => answer(device, dispatcher, &mut buffer, length),
+            Ok(length) if answer(device, dispatcher, &mut buffer, length) => {}
+            Ok(length) => {
+                let request = std::mem::replace(&mut buffer, new_buffer(max_write));
+                waiting.hand_over(later(device.clone(), request, length));
+            }
             // ENOENT: the request was taken back while it was being read.
             Err(Errno::INTR | Errno::AGAIN | Errno::NOENT) => {}
             Err(error) if is_end(error) => return Ok(()),
@@ -25,15 +35,29 @@ pub(crate) fn serve(device: &Device, dispatcher: &mut Dispatcher, max_write: usi
     }
 }
 
+/// Zeroed memory of this size is mapped, not touched: it costs only what requests really fill.
+fn new_buffer(max_write: usize) -> Vec<u8> {
+    vec![0; max_write + HEADROOM]
+}
+
+/// Answers a request on another thread.
+fn later(device: Arc<Device>, mut buffer: Vec<u8>, length: usize) -> Job {
+    Box::new(move |dispatcher| {
+        let answered = answer(&device, dispatcher, &mut buffer, length);
+        debug_assert!(answered, "a waiting dispatcher puts nothing off");
+    })
+}
+
 /// Whether the kernel says by this that the connection ended.
 fn is_end(error: Errno) -> bool {
     matches!(error, Errno::NODEV | Errno::NOTCONN | Errno::CONNABORTED)
 }
 
-fn answer(device: &Device, dispatcher: &mut Dispatcher, buffer: &mut [u8], length: usize) {
+/// Answers a request. Tells whether it did: it may have to wait.
+fn answer(device: &Device, dispatcher: &mut Dispatcher, buffer: &mut [u8], length: usize) -> bool {
     let Ok((header, _)) = InHeader::read_from_prefix(&buffer[..length]) else {
         tracing::warn!(length, "a request is shorter than its header");
-        return;
+        return true;
     };
     let begin = size_of::<InHeader>();
     let split = begin + dispatcher.argument_size(header.opcode).min(length - begin);
@@ -43,7 +67,9 @@ fn answer(device: &Device, dispatcher: &mut Dispatcher, buffer: &mut [u8], lengt
         Answer::None => {}
         Answer::Body(length) => write(device, header.unique, 0, &rest[..length]),
         Answer::Error(error) => write(device, header.unique, -error.number(), &[]),
+        Answer::Later => return false,
     }
+    true
 }
 
 fn write(device: &Device, unique: u64, error: i32, body: &[u8]) {

@@ -6,9 +6,11 @@
 //! | [`ring`] | completions of an io_uring per CPU | submissions, which at the same time wait for the next request |
 //!
 //! Over io_uring, what no caller waits for (FORGET) and what must overtake (INTERRUPT) still comes through `/dev/fuse`, so a
-//! device thread runs there too. Both hand their requests to a [`Dispatcher`](crate::dispatch::Dispatcher).
+//! device thread runs there too. What has to wait goes on to [`waiting`](crate::waiting) and is answered from there: through
+//! `/dev/fuse` directly, over io_uring by way of [`returns`]. Both hand their requests to a [`Dispatcher`](crate::dispatch::Dispatcher).
 
 pub(crate) mod cpu;
 pub(crate) mod device;
 pub(crate) mod entry;
+mod returns;
 pub(crate) mod ring;

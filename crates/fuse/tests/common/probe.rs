@@ -11,7 +11,9 @@ use std::time::Duration;
 const PLAIN: u64 = 2;
 const BLOCKS: u64 = 3;
 const PANICS: u64 = 4;
-const NAMES: [(u64, &[u8]); 3] = [(PLAIN, b"plain"), (BLOCKS, b"blocks"), (PANICS, b"panics")];
+const WAITS: u64 = 5;
+const NAMES: [(u64, &[u8]); 4] =
+    [(PLAIN, b"plain"), (BLOCKS, b"blocks"), (PANICS, b"panics"), (WAITS, b"waits")];
 
 /// How long every plain file is, in bytes.
 pub(crate) const SIZE: u64 = 16 << 20;
@@ -84,6 +86,10 @@ impl Filesystem for Probe {
     ) -> Result<usize, Errno> {
         match node {
             BLOCKS => Err(self.block(request)),
+            WAITS => {
+                request.may_wait()?;
+                Err(self.block(request))
+            }
             PANICS => panic!("as the test wants it"),
             _ => {
                 self.reads.lock().expect("not poisoned").push(buffer.len());

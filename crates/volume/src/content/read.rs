@@ -3,6 +3,7 @@
 use crate::extent::{Extent, Source};
 use crate::limits::INLINE_BYTES_MAX;
 use crate::{Inode, Result, View, Volume};
+use block::Name;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -24,20 +25,44 @@ impl Volume {
         }
     }
 
+    /// As [`Volume::read`], if the data is in memory; `None` if the store would have to be asked. The buffer may be filled in part
+    /// then.
+    pub fn read_in_memory(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+        let found = self.choose(inode, offset, buffer.len())?;
+        self.read_content(found, offset, buffer, &|name| Ok(self.contents.data.peek(name)))
+    }
+
     fn read_chosen(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let found = {
-            let _lock = self.locks.read(inode);
-            self.find_content(inode, offset, buffer.len())?
-        };
-        self.read_content(found, offset, buffer)
+        let found = self.choose(inode, offset, buffer.len())?;
+        self.read_stored(found, offset, buffer)
+    }
+
+    fn choose(&self, inode: Inode, offset: u64, length: usize) -> Result<(usize, Content)> {
+        let _lock = self.locks.read(inode);
+        self.find_content(inode, offset, length)
     }
 }
+
+/// Where the bodies of blocks come from; `None` ends the read.
+type Fetch<'a> = &'a dyn Fn(&Name) -> Result<Option<Bytes>>;
 
 impl View {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     pub fn read(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let found = self.find_content(inode, offset, buffer.len())?;
-        self.read_content(found, offset, buffer)
+        self.read_stored(found, offset, buffer)
+    }
+
+    /// As [`View::read`], if the data is in memory; see [`Volume::read_in_memory`].
+    pub fn read_in_memory(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+        let found = self.find_content(inode, offset, buffer.len())?;
+        self.read_content(found, offset, buffer, &|name| Ok(self.contents.data.peek(name)))
+    }
+
+    fn read_stored(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let contents = &self.contents;
+        let read = self.read_content(found, offset, buffer, &|name| contents.data.get(&*contents.blocks, name).map(Some));
+        read.map(|length| length.expect("the store has a block or says why not"))
     }
 
     /// Where up to `length` bytes of a file are to be had, and how many there are.
@@ -50,7 +75,13 @@ impl View {
         Ok((length, self.content(inode, size, offset, offset + length as u64)?))
     }
 
-    fn read_content(&self, (length, content): (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    fn read_content(
+        &self,
+        (length, content): (usize, Content),
+        offset: u64,
+        buffer: &mut [u8],
+        fetch: Fetch<'_>,
+    ) -> Result<Option<usize>> {
         let buffer = &mut buffer[..length];
         match content {
             _ if length == 0 => {}
@@ -60,9 +91,9 @@ impl View {
                 let length = content.len().min(buffer.len());
                 buffer[..length].copy_from_slice(&content[..length]);
             }
-            Content::Extents(extents) => self.read_extents(&extents, offset, buffer)?,
+            Content::Extents(extents) => return Ok(read_extents(&extents, offset, buffer, fetch)?.map(|()| length)),
         }
-        Ok(length)
+        Ok(Some(length))
     }
 
     fn content(&self, inode: Inode, size: u64, from: u64, to: u64) -> Result<Content> {
@@ -76,39 +107,48 @@ impl View {
     pub(crate) fn inline_content(&self, inode: Inode, size: u64) -> Result<Option<Bytes>> {
         if size > INLINE_BYTES_MAX as u64 { Ok(None) } else { self.layers.inline(inode) }
     }
+}
 
-    fn read_extents(&self, extents: &BTreeMap<u64, Extent>, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let end = offset + buffer.len() as u64;
-        let mut filled_to = offset;
-        for (start, extent) in extents {
-            let from = (*start).max(offset);
-            let to = (start + extent.length as u64).min(end);
-            if from >= to {
-                continue;
-            }
-            buffer[(filled_to - offset) as usize..(from - offset) as usize].fill(0);
-            let place = &mut buffer[(from - offset) as usize..(to - offset) as usize];
-            self.read_source(&extent.source, extent.source_offset + (from - start) as u32, place)?;
-            filled_to = to;
+fn read_extents(
+    extents: &BTreeMap<u64, Extent>,
+    offset: u64,
+    buffer: &mut [u8],
+    fetch: Fetch<'_>,
+) -> Result<Option<()>> {
+    let end = offset + buffer.len() as u64;
+    let mut filled_to = offset;
+    for (start, extent) in extents {
+        let from = (*start).max(offset);
+        let to = (start + extent.length as u64).min(end);
+        if from >= to {
+            continue;
         }
-        buffer[(filled_to - offset) as usize..].fill(0);
-        Ok(())
+        buffer[(filled_to - offset) as usize..(from - offset) as usize].fill(0);
+        let place = &mut buffer[(from - offset) as usize..(to - offset) as usize];
+        if read_source(&extent.source, extent.source_offset + (from - start) as u32, place, fetch)?.is_none() {
+            return Ok(None);
+        }
+        filled_to = to;
     }
+    buffer[(filled_to - offset) as usize..].fill(0);
+    Ok(Some(()))
+}
 
-    fn read_source(&self, source: &Source, offset: u32, buffer: &mut [u8]) -> Result<()> {
-        let name = match source {
-            Source::Stored(name) => *name,
-            Source::Dirty(dirty) => match dirty.read(offset, buffer) {
-                Some(name) => name,
-                None => return Ok(()),
-            },
-        };
-        let body = self.contents.data.get(&*self.contents.blocks, &name)?;
-        let end = offset as usize + buffer.len();
-        let part = body.get(offset as usize..end).ok_or_else(|| block::Error::Corrupt {
-            what: format!("block {name} has {} bytes, an extent wants those up to {end}", body.len()),
-        })?;
-        buffer.copy_from_slice(part);
-        Ok(())
-    }
+fn read_source(source: &Source, offset: u32, buffer: &mut [u8], fetch: Fetch<'_>) -> Result<Option<()>> {
+    let name = match source {
+        Source::Stored(name) => *name,
+        Source::Dirty(dirty) => match dirty.read(offset, buffer) {
+            Some(name) => name,
+            None => return Ok(Some(())),
+        },
+    };
+    let Some(body) = fetch(&name)? else {
+        return Ok(None);
+    };
+    let end = offset as usize + buffer.len();
+    let part = body.get(offset as usize..end).ok_or_else(|| block::Error::Corrupt {
+        what: format!("block {name} has {} bytes, an extent wants those up to {end}", body.len()),
+    })?;
+    buffer.copy_from_slice(part);
+    Ok(Some(()))
 }
