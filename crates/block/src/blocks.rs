@@ -1,8 +1,10 @@
 //! The port through which the layers above use blocks.
 
 use crate::{Block, Error, Name, Result};
+use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// A place that holds blocks.
 ///
@@ -12,6 +14,11 @@ pub trait Blocks: Send + Sync {
     /// The block with this name, verified against it. [`Error::Missing`] if the place has none,
     /// [`Error::Corrupt`] if what it has does not match.
     fn get(&self, name: &Name) -> Result<Block>;
+
+    /// Some bytes of a block's body, verified, if that is to be had for less than the whole; `None` means only that it is not.
+    fn get_part(&self, _name: &Name, _range: Range<usize>) -> Option<Bytes> {
+        None
+    }
 
     /// Keeps a block and returns its name. Putting a block that is there already costs no space. Durable after the next
     /// [`Blocks::sync`].

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The folder that holds the segments.
@@ -231,6 +232,12 @@ impl Segments {
         let header = FrameHeader::decode(&bytes, salt)
             .map_err(|fault| Error::Corrupt { what: format!("{} at {}: {fault}", file.path, position.offset()) })?;
         Ok((header, Bytes::from(bytes).slice(FRAME_HEADER_BYTES..)))
+    }
+
+    /// Bytes of a frame's payload, not compared with anything.
+    pub(crate) fn read_payload(&self, position: Position, range: Range<usize>) -> Result<Vec<u8>> {
+        let offset = position.offset() as u64 + (FRAME_HEADER_BYTES + range.start) as u64;
+        self.open(position.segment())?.read(offset, range.len())
     }
 
     /// The header of the frame at a position.

@@ -5,7 +5,8 @@
 //! - A block is in `recent`, or in the index, or in both, from when it was written on; never in neither.
 //! - Content that is there is not written again. Two threads that put the same new block at the same moment may both write it.
 //! - A block that is known to be damaged counts as not there.
-//! - What is read is compared with the checksum of the bytes as stored, and a block also with its name.
+//! - What is read is compared with the checksum of the bytes as stored, and a block also with its name; a part of a block with its
+//!   hash, from which the name follows.
 
 mod damage;
 mod get;
@@ -29,6 +30,7 @@ use crate::frame::{FRAME_HEADER_BYTES, Subject};
 use crate::garbage::Garbage;
 use crate::layout::{self, Survey};
 use crate::log::{Log, Rewritten};
+use crate::parts::Parts;
 use crate::read_only_disk::ReadOnlyDisk;
 use crate::recent::Recent;
 use crate::recovery::{Access, Progress, READ_ONLY, Recovered, entry, recover};
@@ -41,11 +43,13 @@ use crate::{
     Blocks, Disk, Error, Health, Index, Name, Position, RecordKind, Result, Space, Statistics, StoreId, StoreOptions,
     Usage,
 };
+use bytes::Bytes;
 use index_flush::Indexed;
 use parking_lot::Mutex;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -59,6 +63,7 @@ pub struct Store {
     pub(crate) recent: Recent,
     pub(crate) roots: Roots,
     damages: Damages,
+    parts: Parts,
     copies: Copies,
     /// Blocks that are kept twice, and how often that changed.
     twice: Mutex<(u64, Vec<Name>)>,
@@ -153,6 +158,7 @@ impl Store {
             indexed: Indexed::new(&indexed),
             roots,
             damages: Damages::default(),
+            parts: Parts::default(),
             copies,
             twice: Mutex::default(),
             copied: Mutex::default(),
@@ -264,6 +270,10 @@ impl Store {
 impl Blocks for Store {
     fn get(&self, name: &Name) -> Result<Block> {
         self.read_block(name)
+    }
+
+    fn get_part(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
+        self.read_part(name, range)
     }
 
     fn put(&self, block: &Block) -> Result<Name> {

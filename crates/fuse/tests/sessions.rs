@@ -97,7 +97,7 @@ fn requests_that_wait_hold_up_no_others_and_can_be_killed() {
             reader.wait().expect("ended");
         }
         eventually("the handlers end", || probe.interrupted.load(Ordering::SeqCst) == count);
-        let reads = mounted.requests().into_iter().find(|(name, _)| *name == "read").expect("there were reads");
+        let reads = mounted.requests().into_iter().find(|(name, _)| *name == "Read").expect("there were reads");
         assert!(reads.1 < 2 * count as u64, "a request is counted once: {reads:?}");
     }
 }

@@ -203,13 +203,7 @@ impl Past {
         target.append(&slot.view.read_link(inode).map_err(errno)?)
     }
 
-    pub(crate) fn read(
-        &self,
-        request: &Request,
-        place: Place,
-        offset: u64,
-        buffer: &mut [u8],
-    ) -> Result<usize, Errno> {
+    pub(crate) fn read(&self, request: &Request, place: Place, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         let (slot, inode) = self.inode(place, Errno::EISDIR)?;
         match request.may_wait() {
             Ok(()) => slot.view.read(inode, offset, buffer).map_err(errno),

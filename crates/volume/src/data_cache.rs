@@ -2,10 +2,11 @@
 
 use crate::Result;
 use crate::limits::{CHUNK_BYTES, DATA_CACHE_BYTES};
-use block::{Blocks, Name};
+use block::{Blocks, Name, PART_BYTES};
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use std::ops::Range;
 
 pub(crate) struct DataCache(Cache<Name, Bytes, ByLength>);
 
@@ -34,18 +35,32 @@ impl DataCache {
         self.0.clear();
     }
 
-    /// The body of a block, if it is in memory.
-    pub(crate) fn peek(&self, name: &Name) -> Option<Bytes> {
-        self.0.get(name)
+    /// Some bytes of a block, if it is in memory.
+    pub(crate) fn peek(&self, name: &Name, range: Range<usize>) -> Result<Option<Bytes>> {
+        self.0.get(name).map(|body| part(name, &body, range)).transpose()
     }
 
-    /// The body of a block, from memory or from the store.
-    pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name) -> Result<Bytes> {
-        if let Some(body) = self.0.get(name) {
-            return Ok(body);
+    /// Some bytes of a block, from memory or from the store. Few of them are had alone if the store can verify them; such parts are
+    /// not kept, since the kernel keeps what was read.
+    pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name, range: Range<usize>) -> Result<Bytes> {
+        if let Some(found) = self.peek(name, range.clone())? {
+            return Ok(found);
+        }
+        if range.len() <= PART_BYTES
+            && let Some(found) = blocks.get_part(name, range.clone())
+        {
+            return Ok(found);
         }
         let body = blocks.get(name)?.body;
         self.0.insert(*name, body.clone());
-        Ok(body)
+        part(name, &body, range)
     }
+}
+
+fn part(name: &Name, body: &Bytes, range: Range<usize>) -> Result<Bytes> {
+    if range.end > body.len() {
+        let what = format!("block {name} has {} bytes, an extent wants those up to {}", body.len(), range.end);
+        return Err(block::Error::Corrupt { what }.into());
+    }
+    Ok(body.slice(range))
 }

@@ -12,8 +12,7 @@ const PLAIN: u64 = 2;
 const BLOCKS: u64 = 3;
 const PANICS: u64 = 4;
 const WAITS: u64 = 5;
-const NAMES: [(u64, &[u8]); 4] =
-    [(PLAIN, b"plain"), (BLOCKS, b"blocks"), (PANICS, b"panics"), (WAITS, b"waits")];
+const NAMES: [(u64, &[u8]); 4] = [(PLAIN, b"plain"), (BLOCKS, b"blocks"), (PANICS, b"panics"), (WAITS, b"waits")];
 
 /// How long every plain file is, in bytes.
 pub(crate) const SIZE: u64 = 16 << 20;

@@ -6,6 +6,7 @@ use crate::{Inode, Result, View, Volume};
 use block::Name;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What a stretch of a file reads from.
 enum Content {
@@ -29,7 +30,7 @@ impl Volume {
     /// then.
     pub fn read_in_memory(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
         let found = self.choose(inode, offset, buffer.len())?;
-        self.read_content(found, offset, buffer, &|name| Ok(self.contents.data.peek(name)))
+        self.read_content(found, offset, buffer, &|name, range| self.contents.data.peek(name, range))
     }
 
     fn read_chosen(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -43,8 +44,8 @@ impl Volume {
     }
 }
 
-/// Where the bodies of blocks come from; `None` ends the read.
-type Fetch<'a> = &'a dyn Fn(&Name) -> Result<Option<Bytes>>;
+/// Where bytes of blocks come from; `None` ends the read.
+type Fetch<'a> = &'a dyn Fn(&Name, Range<usize>) -> Result<Option<Bytes>>;
 
 impl View {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
@@ -56,12 +57,13 @@ impl View {
     /// As [`View::read`], if the data is in memory; see [`Volume::read_in_memory`].
     pub fn read_in_memory(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
         let found = self.find_content(inode, offset, buffer.len())?;
-        self.read_content(found, offset, buffer, &|name| Ok(self.contents.data.peek(name)))
+        self.read_content(found, offset, buffer, &|name, range| self.contents.data.peek(name, range))
     }
 
     fn read_stored(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let contents = &self.contents;
-        let read = self.read_content(found, offset, buffer, &|name| contents.data.get(&*contents.blocks, name).map(Some));
+        let fetch = |name: &Name, range| contents.data.get(&*contents.blocks, name, range).map(Some);
+        let read = self.read_content(found, offset, buffer, &fetch);
         read.map(|length| length.expect("the store has a block or says why not"))
     }
 
@@ -142,13 +144,6 @@ fn read_source(source: &Source, offset: u32, buffer: &mut [u8], fetch: Fetch<'_>
             None => return Ok(Some(())),
         },
     };
-    let Some(body) = fetch(&name)? else {
-        return Ok(None);
-    };
-    let end = offset as usize + buffer.len();
-    let part = body.get(offset as usize..end).ok_or_else(|| block::Error::Corrupt {
-        what: format!("block {name} has {} bytes, an extent wants those up to {end}", body.len()),
-    })?;
-    buffer.copy_from_slice(part);
-    Ok(Some(()))
+    let from = offset as usize;
+    Ok(fetch(&name, from..from + buffer.len())?.map(|bytes| buffer.copy_from_slice(&bytes)))
 }
