@@ -16,7 +16,7 @@ pub trait Blocks: Send + Sync {
     fn get(&self, name: &Name) -> Result<Block>;
 
     /// Some bytes of a block's body, verified, if that is to be had for less than the whole; `None` means only that it is not.
-    fn get_part(&self, _name: &Name, _range: Range<usize>) -> Option<Bytes> {
+    fn get_piece(&self, _name: &Name, _range: Range<usize>) -> Option<Bytes> {
         None
     }
 

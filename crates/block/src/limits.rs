@@ -16,8 +16,8 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = LINKS_MAX * Name::BYTES + BODY_BYTES
 /// Longest frame.
 pub(crate) const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + PAYLOAD_BYTES_MAX + FRAME_ALIGNMENT_BYTES;
 
-/// Memory for the hashes of parts, in bytes: those of 8 MiB suffice for 3 GiB of blocks of 128 KiB.
-pub(crate) const PART_HASHES_BYTES_MAX: u64 = 8 << 20;
+/// Memory for the hashes of pieces, in bytes: those of 8 MiB suffice for 3 GiB of blocks of 128 KiB.
+pub(crate) const PIECE_HASHES_BYTES_MAX: u64 = 8 << 20;
 
 /// Segment files kept open for reading.
 pub(crate) const SEGMENT_FILES_OPEN_MAX: usize = 256;

@@ -5,7 +5,7 @@
 //! - A block is in `recent`, or in the index, or in both, from when it was written on; never in neither.
 //! - Content that is there is not written again. Two threads that put the same new block at the same moment may both write it.
 //! - A block that is known to be damaged counts as not there.
-//! - What is read is compared with the checksum of the bytes as stored, and a block also with its name; a part of a block with its
+//! - What is read is compared with the checksum of the bytes as stored, and a block also with its name; a piece of a block with its
 //!   hash, from which the name follows.
 
 mod damage;
@@ -30,7 +30,7 @@ use crate::frame::{FRAME_HEADER_BYTES, Subject};
 use crate::garbage::Garbage;
 use crate::layout::{self, Survey};
 use crate::log::{Log, Rewritten};
-use crate::parts::Parts;
+use crate::pieces::Pieces;
 use crate::read_only_disk::ReadOnlyDisk;
 use crate::recent::Recent;
 use crate::recovery::{Access, Progress, READ_ONLY, Recovered, entry, recover};
@@ -63,7 +63,7 @@ pub struct Store {
     pub(crate) recent: Recent,
     pub(crate) roots: Roots,
     damages: Damages,
-    parts: Parts,
+    pieces: Pieces,
     copies: Copies,
     /// Blocks that are kept twice, and how often that changed.
     twice: Mutex<(u64, Vec<Name>)>,
@@ -158,7 +158,7 @@ impl Store {
             indexed: Indexed::new(&indexed),
             roots,
             damages: Damages::default(),
-            parts: Parts::default(),
+            pieces: Pieces::default(),
             copies,
             twice: Mutex::default(),
             copied: Mutex::default(),
@@ -272,8 +272,8 @@ impl Blocks for Store {
         self.read_block(name)
     }
 
-    fn get_part(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
-        self.read_part(name, range)
+    fn get_piece(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
+        self.read_piece(name, range)
     }
 
     fn put(&self, block: &Block) -> Result<Name> {

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::limits::{CHUNK_BYTES, DATA_CACHE_BYTES};
-use block::{Blocks, Name, PART_BYTES};
+use block::{Blocks, Name, PIECE_BYTES};
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -40,14 +40,14 @@ impl DataCache {
         self.0.get(name).map(|body| part(name, &body, range)).transpose()
     }
 
-    /// Some bytes of a block, from memory or from the store. Few of them are had alone if the store can verify them; such parts are
+    /// Some bytes of a block, from memory or from the store. Few of them are had alone if the store can verify them; such pieces are
     /// not kept, since the kernel keeps what was read.
     pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name, range: Range<usize>) -> Result<Bytes> {
         if let Some(found) = self.peek(name, range.clone())? {
             return Ok(found);
         }
-        if range.len() <= PART_BYTES
-            && let Some(found) = blocks.get_part(name, range.clone())
+        if range.len() <= PIECE_BYTES
+            && let Some(found) = blocks.get_piece(name, range.clone())
         {
             return Ok(found);
         }

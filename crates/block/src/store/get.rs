@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::frame::{Codec, Content, Fault, Subject};
-use crate::parts::{PART_BYTES, PartHashes};
+use crate::pieces::{PIECE_BYTES, PieceHashes};
 use crate::{Block, Error, Location, Name, Result};
 use bytes::Bytes;
 use std::ops::Range;
@@ -54,34 +54,34 @@ impl Store {
         }
         let Content { links, body } = Content::unpack(&header, payload).map_err(corrupt)?;
         let block = Block { links, body };
-        let parts =
-            if header.codec == Codec::Raw && block.links.is_empty() { PartHashes::of(&block.body) } else { None };
-        let found = parts.as_ref().map_or_else(|| block.name(), PartHashes::name);
-        match parts {
+        let pieces =
+            if header.codec == Codec::Raw && block.links.is_empty() { PieceHashes::of(&block.body) } else { None };
+        let found = pieces.as_ref().map_or_else(|| block.name(), PieceHashes::name);
+        match pieces {
             _ if found != *name && !self.sabotaged.skip_names.load(Ordering::Relaxed) => {
                 return Err(Error::Corrupt { what: "the content does not match its name".to_owned() });
             }
-            Some(parts) if found == *name => self.parts.remember(*name, parts),
+            Some(pieces) if found == *name => self.pieces.remember(*name, pieces),
             _ => {}
         }
         Ok(block)
     }
 
-    /// Some bytes of a block whose parts are known. Whatever is in the way, reading the whole block tells what it is.
-    pub(super) fn read_part(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
-        let hashes = self.parts.get(name)?;
+    /// Some bytes of a block whose pieces are known. Whatever is in the way, reading the whole block tells what it is.
+    pub(super) fn read_piece(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
+        let hashes = self.pieces.get(name)?;
         let location = self.locate(name).ok()??;
         let body_bytes = location.data_bytes as usize;
         let is_raw = !location.has_links && location.payload_bytes == location.data_bytes;
-        if !is_raw || hashes.count() != body_bytes.div_ceil(PART_BYTES) || range.end > body_bytes {
+        if !is_raw || hashes.count() != body_bytes.div_ceil(PIECE_BYTES) || range.end > body_bytes {
             return None;
         }
-        let first = range.start / PART_BYTES;
-        let (from, to) = (first * PART_BYTES, range.end.next_multiple_of(PART_BYTES).min(body_bytes));
+        let first = range.start / PIECE_BYTES;
+        let (from, to) = (first * PIECE_BYTES, range.end.next_multiple_of(PIECE_BYTES).min(body_bytes));
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let parts = self.segments.read_payload(location.position, from..to).ok()?;
-        let is_whole = parts.len() == to - from && hashes.fit(first, &parts);
-        is_whole.then(|| Bytes::from(parts).slice(range.start - from..range.end - from))
+        let pieces = self.segments.read_payload(location.position, from..to).ok()?;
+        let is_whole = pieces.len() == to - from && hashes.fit(first, &pieces);
+        is_whole.then(|| Bytes::from(pieces).slice(range.start - from..range.end - from))
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) fn name_block(error: Error, name: &Name, location: Location) -> Error
 #[cfg(test)]
 mod tests {
     use crate::frame::{Draft, FRAME_HEADER_BYTES};
-    use crate::parts::PART_BYTES;
+    use crate::pieces::PIECE_BYTES;
     use crate::recovery::entry;
     use crate::{Block, Blocks, Compression, Error, Location, MemoryIndex, RealDisk, Store, StoreOptions};
     use std::io::IoSlice;
@@ -118,30 +118,30 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_block_that_was_read_is_verified_alone() {
+    fn a_piece_of_a_block_that_was_read_is_verified_alone() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(RealDisk::new(folder.path()));
         let store = Store::create(disk.clone(), Box::new(MemoryIndex::default()), StoreOptions::default()).unwrap();
-        let mut body = vec![0; 5 * PART_BYTES - 100];
+        let mut body = vec![0; 5 * PIECE_BYTES - 100];
         blake3::Hasher::new().finalize_xof().fill(&mut body);
         let name = store.put(&Block::data(body.clone().into())).unwrap();
         store.sync().unwrap();
-        let range = PART_BYTES + 10..PART_BYTES + 4106;
-        assert_eq!(store.get_part(&name, range.clone()), None, "nothing is known of its parts yet");
+        let range = PIECE_BYTES + 10..PIECE_BYTES + 4106;
+        assert_eq!(store.get_piece(&name, range.clone()), None, "nothing is known of its pieces yet");
         store.get(&name).unwrap();
-        assert_eq!(store.get_part(&name, range.clone()).as_deref(), Some(&body[range.clone()]));
-        let (across, end) = (PART_BYTES - 1..2 * PART_BYTES + 1, body.len() - 5..body.len());
-        assert_eq!(store.get_part(&name, across.clone()).as_deref(), Some(&body[across]));
-        assert_eq!(store.get_part(&name, end.clone()).as_deref(), Some(&body[end]));
-        assert_eq!(store.get_part(&name, body.len() - 5..body.len() + 1), None, "behind the end");
+        assert_eq!(store.get_piece(&name, range.clone()).as_deref(), Some(&body[range.clone()]));
+        let (across, end) = (PIECE_BYTES - 1..2 * PIECE_BYTES + 1, body.len() - 5..body.len());
+        assert_eq!(store.get_piece(&name, across.clone()).as_deref(), Some(&body[across]));
+        assert_eq!(store.get_piece(&name, end.clone()).as_deref(), Some(&body[end]));
+        assert_eq!(store.get_piece(&name, body.len() - 5..body.len() + 1), None, "behind the end");
 
         let Location { position, .. } = store.locate(&name).unwrap().unwrap();
         let segment = store.segments.open(position.segment()).unwrap();
-        let place = position.offset() as u64 + (FRAME_HEADER_BYTES + 2 * PART_BYTES) as u64;
-        segment.file().write_at(&[IoSlice::new(&[!body[2 * PART_BYTES]])], place).unwrap();
-        let damaged = 2 * PART_BYTES + 100..2 * PART_BYTES + 200;
-        assert_eq!(store.get_part(&name, damaged), None, "what is damaged is not served");
-        assert_eq!(store.get_part(&name, range.clone()).as_deref(), Some(&body[range]), "another part is whole");
+        let place = position.offset() as u64 + (FRAME_HEADER_BYTES + 2 * PIECE_BYTES) as u64;
+        segment.file().write_at(&[IoSlice::new(&[!body[2 * PIECE_BYTES]])], place).unwrap();
+        let damaged = 2 * PIECE_BYTES + 100..2 * PIECE_BYTES + 200;
+        assert_eq!(store.get_piece(&name, damaged), None, "what is damaged is not served");
+        assert_eq!(store.get_piece(&name, range.clone()).as_deref(), Some(&body[range]), "another piece is whole");
         assert!(matches!(store.get(&name), Err(Error::Corrupt { .. })));
     }
 }
