@@ -113,7 +113,8 @@ impl Request {
     ///
     /// On the threads that take requests from the kernel it fails, since other requests would wait as well. A handler then returns
     /// the error at once, and must have changed nothing, nor written to an output other than the buffer of a read. It is called
-    /// again, from the beginning, on a thread where this succeeds (one of [`waiting_threads`]). What needs no waiting is best answered without asking.
+    /// again, from the beginning, on a thread where this succeeds (one of [`waiting_threads`]). An answer that was found without
+    /// waiting is sent, also if the handler has asked.
     ///
     /// [`waiting_threads`]: crate::SessionConfig::waiting_threads
     ///

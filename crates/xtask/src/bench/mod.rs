@@ -40,6 +40,8 @@ use workloads::Group;
 const DISK_BYTES: u64 = 6 << 30;
 const DISK_BYTES_MIN: u64 = 1 << 30;
 const QUICK_FACTOR: f64 = 0.004;
+/// Beside what the shortest run plays, unless it is told.
+const QUICK_PEERS: [Kind; 2] = [Kind::Floor, Kind::Ext4];
 /// Lines between which the table lies in the documentation.
 const TABLE_BEGIN: &str = "<!-- bench: begin -->\n";
 const TABLE_END: &str = "<!-- bench: end -->\n";
@@ -61,7 +63,8 @@ pub(crate) struct Options {
     /// A peer that needs longer for a group of workloads, in seconds, is spared further rounds of it
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     slow: u64,
-    /// See in a few seconds whether the benchmark works; its figures mean nothing and are not kept
+    /// See in a few seconds whether the benchmark works, beside few file systems unless some are named; its figures mean nothing and
+    /// are not kept
     #[arg(long)]
     quick: bool,
     /// Work in this directory, which is emptied first [default: bench in the target directory]
@@ -82,9 +85,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// As `--quick` has it, beside few others.
+    /// As `--quick` has it.
     pub(crate) fn quick() -> Options {
-        Options { quick: true, rounds: 1, slow: 60, peers: vec![Kind::Floor, Kind::Ext4], ..Options::default() }
+        Options { quick: true, rounds: 1, slow: 60, ..Options::default() }
     }
 }
 
@@ -219,7 +222,8 @@ fn kinds(options: &Options) -> Vec<Kind> {
     let is_chosen = |kind: &Kind| match kind {
         Kind::Pantala => true,
         Kind::Before => options.before.is_some(),
-        kind => options.peers.is_empty() || options.peers.contains(kind),
+        kind if options.peers.is_empty() => !options.quick || QUICK_PEERS.contains(kind),
+        kind => options.peers.contains(kind),
     };
     let (there, missing): (Vec<Kind>, Vec<Kind>) =
         all.filter(is_chosen).partition(|kind| kind.program().is_none_or(is_installed));
