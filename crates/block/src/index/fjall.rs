@@ -64,12 +64,15 @@ impl FjallIndex {
                 tracing::warn!(%error, path = %path.display(), "the index is damaged and is made again from the segments");
                 Self::renew(path)
             }
-            Ok(index) if index.is_of_another_form()? => {
-                tracing::info!(path = %path.display(), "another version wrote the index; it is made again from the segments");
-                drop(index);
-                Self::renew(path)
-            }
-            result => result.map_err(|error| failed("open", path, error)),
+            Ok(index) => match index.reason_to_renew()? {
+                Some(why) => {
+                    tracing::info!(path = %path.display(), why, "the index is made again from the segments");
+                    drop(index);
+                    Self::renew(path)
+                }
+                None => Ok(index),
+            },
+            Err(error) => Err(failed("open", path, error)),
         }
     }
 
@@ -85,10 +88,21 @@ impl FjallIndex {
         }
     }
 
-    /// Whether an index has a state that this version does not write. The form of its state says which form all of it has.
-    fn is_of_another_form(&self) -> Result<bool> {
-        let state = self.state.get(STATE_KEY).map_err(self.failed("read"))?;
-        Ok(state.is_some_and(|state| state.len() != size_of::<RawState>()))
+    /// Why an index that could be opened is of no use. The form of its state says which form all of it has.
+    fn reason_to_renew(&self) -> Result<Option<&'static str>> {
+        let Some(state) = self.state.get(STATE_KEY).map_err(self.failed("read"))? else {
+            let is_unused = self.blocks.is_empty().map_err(self.failed("read"))?;
+            return Ok((!is_unused).then_some("it lost its state"));
+        };
+        let Ok(state) = RawState::read_from_bytes(&state) else { return Ok(Some("another version wrote it")) };
+        if state.blocks.get() == 0 {
+            return Ok(None);
+        }
+        // fjall begins a keyspace anew whose files are gone. Whoever has blocks in use has roots that lead to them.
+        let keyspaces = [&self.blocks, &self.roots];
+        let are_there = keyspaces.map(|keyspace| keyspace.is_empty().map(|is_empty| !is_empty));
+        let [has_blocks, has_roots] = are_there.map(|is_there| is_there.map_err(self.failed("read")));
+        Ok((!has_blocks? || !has_roots?).then_some("a part of it is gone"))
     }
 
     /// Removes the index in a folder and makes an empty one.
@@ -264,9 +278,14 @@ fn is_damage(error: &fjall::Error) -> bool {
 }
 
 fn failed(operation: &'static str, path: &Path, error: fjall::Error) -> Error {
-    let source = match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => error,
-        error => io::Error::other(error),
-    };
-    Error::disk(operation, &path.display().to_string(), source)
+    let path = path.display().to_string();
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            Error::disk(operation, &path, error)
+        }
+        fjall::Error::Storage(error) => {
+            Error::Corrupt { what: format!("the index {path}: {error:?}; have it made again from the segments") }
+        }
+        error => Error::disk(operation, &path, io::Error::other(error)),
+    }
 }

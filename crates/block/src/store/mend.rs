@@ -11,14 +11,11 @@ use crate::segment_header::{SegmentHeader, SegmentKind};
 use crate::{Position, Result};
 
 impl Store {
-    /// Lets a damaged log go on behind the damage, from the next opening on: what lies in the damaged places is given up. A log that is
-    /// not damaged stays as it is.
+    /// Lets the log go on behind all damage in it, from the next opening on: what lies in the damaged places is given up. That also
+    /// holds for places below the index's watermark, which only an index that is made anew comes past.
     ///
     /// A crash at any moment leaves the log damaged, or mended. This store takes no writes even then.
     pub fn mend(&self) -> Result<()> {
-        if self.damage().is_none() {
-            return Ok(());
-        }
         layout::allow_mends(&*self.disk, self.id())?;
         // Frames that the mended log will count as durable.
         for number in self.segments.written_from(0) {
