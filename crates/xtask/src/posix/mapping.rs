@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 /// Longer than a chunk of a file.
 const MAPPING_BYTES: usize = 192 << 10;
 
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     start: *mut c_void,
     is_writable: bool,
     /// To ask for the size. A mapping keeps its file open in any case.
@@ -20,7 +20,7 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    pub(super) fn new(file: impl AsFd, shared: bool, writable: bool) -> Result<Mapping> {
+    pub(crate) fn new(file: impl AsFd, shared: bool, writable: bool) -> Result<Mapping> {
         let protection = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         let flags = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE };
         let asked = rustix::io::dup(&file)?;
@@ -36,7 +36,7 @@ impl Mapping {
         Ok(end.checked_sub(offset).filter(|length| *length > 0))
     }
 
-    pub(super) fn read(&self, offset: usize, bytes: usize) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn read(&self, offset: usize, bytes: usize) -> Result<Option<Vec<u8>>> {
         let Some(length) = self.within_file(offset, bytes)? else { return Ok(None) };
         let mut read = vec![0; length];
         // SAFETY: the range is within the mapping and within the file (the module's invariant).
@@ -45,7 +45,7 @@ impl Mapping {
     }
 
     /// Writes as much as is within the file, and tells how much that was.
-    pub(super) fn write(&self, offset: usize, bytes: &[u8]) -> Result<Option<usize>> {
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> Result<Option<usize>> {
         if !self.is_writable {
             return Err(Errno::ACCESS);
         }
@@ -57,7 +57,7 @@ impl Mapping {
 
     /// Has a child read or write one byte, wherever it is. What lies behind the end in the last page is only read: where it gets to
     /// is not defined. Tells by which signal the child died.
-    pub(super) fn touch(&self, offset: usize, write: bool) -> Result<Option<i32>> {
+    pub(crate) fn touch(&self, offset: usize, write: bool) -> Result<Option<i32>> {
         const PAGE_BYTES: u64 = 4096;
         let size = rustix::fs::fstat(&self.file)?.st_size as u64;
         let is_behind_end = (size..size.next_multiple_of(PAGE_BYTES)).contains(&(offset as u64));
@@ -75,11 +75,11 @@ impl Mapping {
     }
 
     /// Writes what has changed to the file system, which may keep it in memory.
-    pub(super) fn flush(&self) -> Result<()> {
+    pub(crate) fn flush(&self) -> Result<()> {
         raw::sync_file_range(self.file.as_fd())
     }
 
-    pub(super) fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> Result<()> {
         // SAFETY: it is this mapping and no more.
         unsafe { rustix::mm::msync(self.start, MAPPING_BYTES, MsyncFlags::SYNC) }
     }

@@ -16,7 +16,7 @@ mod facts;
 mod generate;
 mod listing;
 mod lock;
-mod mapping;
+pub(crate) mod mapping;
 mod name;
 mod operation;
 mod outcome;

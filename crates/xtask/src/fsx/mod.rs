@@ -1,7 +1,10 @@
 //! `cargo xtask fsx`: the file system exerciser of that name, on a pool with warm caches and on one with cold ones.
 //!
-//! It does random operations on one file and holds every byte that it reads against its own memory. What it does not know
-//! (zeroing, collapsing and inserting ranges) comes in the model test ([`crate::posix`]), in sequences of data only.
+//! It does random operations on one file and holds every byte that it reads against its own memory. It knows nothing of zeroing
+//! ranges and of copies between files: as many operations with those are done by an exerciser of our own ([`ranges`]).
+
+mod operation;
+mod ranges;
 
 use crate::program::Program;
 use crate::real::pool::Pool;
@@ -9,6 +12,7 @@ use crate::real::{self, stage};
 use crate::{setup, workspace};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use ranges::Caches;
 use rustix::fs::Advice;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -34,7 +38,7 @@ const COLD: &str = "flen = 67108864\n[opsize]\nmin = 1\nmax = 8192\n";
 /// How much to exercise.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Do so many operations, half of them with cold caches
+    /// Have each of the two exercisers do so many operations, half of them with cold caches
     #[arg(long, value_name = "N", default_value_t = 500_000)]
     operations: usize,
     /// Do what an earlier run did [default: by the clock]
@@ -55,37 +59,47 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let (fsx, binary) = (setup::fsx()?, real::build_binary()?);
     let seed = options.seed.unwrap_or_else(real::seed_from_clock);
     let directory = options.dir.clone().map_or_else(|| Ok(workspace::target_dir()?.join("fsx-test")), anyhow::Ok)?;
-    let [warm, cold] = ["warm", "cold"].map(|name| directory.join(name));
-    for place in [&warm, &cold] {
-        stage::clear(place, &place.join("store"))?;
-    }
     let half = options.operations / 2;
-    let (warmed, cooled) = std::thread::scope(|scope| {
-        let warmed = scope.spawn(|| Exercise::new(&fsx, &binary, &warm)?.warm(half, seed));
-        let cooled = scope.spawn(|| Exercise::new(&fsx, &binary, &cold)?.cold(half, seed));
-        (warmed.join(), cooled.join())
-    });
-    for (name, outcome) in [("warm", warmed), ("cold", cooled)] {
-        outcome.unwrap_or_else(|_| bail!("it panicked")).with_context(|| format!("{name} caches, seed {seed}"))?;
-    }
+    std::thread::scope(|scope| {
+        let plays = PLAYS.map(|(name, play)| {
+            let place = directory.join(name);
+            let (fsx, binary) = (&fsx, &binary);
+            (name, scope.spawn(move || play(&Exercise::new(fsx, binary, &place)?, half, seed)))
+        });
+        plays.into_iter().try_for_each(|(name, play)| {
+            let outcome = play.join().unwrap_or_else(|_| bail!("it panicked"));
+            outcome.with_context(|| format!("{name}, seed {seed}"))
+        })
+    })?;
     Ok(fs::remove_dir_all(&directory)?)
 }
 
-/// A pool with one file.
-struct Exercise<'a> {
-    fsx: &'a Path,
+type Play = fn(&Exercise, usize, u64) -> Result<()>;
+
+/// What runs at once, each on a pool of its own.
+const PLAYS: [(&str, Play); 4] = [
+    ("warm", Exercise::warm),
+    ("cold", Exercise::cold),
+    ("ranges-warm", Exercise::ranges_warm),
+    ("ranges-cold", Exercise::ranges_cold),
+];
+
+/// A pool to exercise on.
+struct Exercise {
+    fsx: PathBuf,
     directory: PathBuf,
     pool: Pool,
 }
 
-impl<'a> Exercise<'a> {
-    fn new(fsx: &'a Path, binary: &Path, directory: &Path) -> Result<Exercise<'a>> {
+impl Exercise {
+    fn new(fsx: &Path, binary: &Path, directory: &Path) -> Result<Exercise> {
+        stage::clear(directory, &directory.join("store"))?;
         fs::create_dir_all(directory.join("mount"))?;
         let directory = directory.canonicalize()?;
         let (store, mount) = (directory.join("store"), directory.join("mount"));
         let pool = Pool::new(binary.to_path_buf(), store, mount).with_run_time_max(RUN_TIME_MAX);
         pool.up()?;
-        Ok(Exercise { fsx, directory, pool })
+        Ok(Exercise { fsx: fsx.to_path_buf(), directory, pool })
     }
 
     fn file(&self) -> PathBuf {
@@ -96,7 +110,7 @@ impl<'a> Exercise<'a> {
         let start = Instant::now();
         self.exercise(WARM, operations, seed)?;
         self.expect_kept()?;
-        println!("warm       {operations} operations, seed {seed}, {:.1} s", start.elapsed().as_secs_f64());
+        println!("warm        {operations} operations, seed {seed}, {:.1} s", start.elapsed().as_secs_f64());
         self.pool.down()
     }
 
@@ -112,7 +126,25 @@ impl<'a> Exercise<'a> {
             self.expect_kept()?;
         }
         let seconds = start.elapsed().as_secs_f64();
-        println!("cold       {operations} operations, seed {seed}, {evictions} evictions, {seconds:.1} s");
+        println!("cold        {operations} operations, seed {seed}, {evictions} evictions, {seconds:.1} s");
+        self.pool.down()
+    }
+
+    fn ranges_warm(&self, operations: usize, seed: u64) -> Result<()> {
+        self.ranges("ranges-warm", operations, seed, Caches::Warm)
+    }
+
+    fn ranges_cold(&self, operations: usize, seed: u64) -> Result<()> {
+        self.ranges("ranges-cold", operations, seed, Caches::Cold)
+    }
+
+    fn ranges(&self, name: &str, operations: usize, seed: u64, caches: Caches) -> Result<()> {
+        let start = Instant::now();
+        let expected = ranges::exercise(self.pool.mount(), operations, seed, caches)?;
+        self.pool.down()?;
+        self.pool.up()?;
+        expected.check().context("after down and up")?;
+        println!("{name:<11} {operations} operations, seed {seed}, {:.1} s", start.elapsed().as_secs_f64());
         self.pool.down()
     }
 
@@ -120,7 +152,7 @@ impl<'a> Exercise<'a> {
         let settings = self.directory.join("fsx.toml");
         // The table of the weights comes last.
         fs::write(&settings, format!("{shape}{WEIGHTS}"))?;
-        let fsx = Program::new(self.fsx).argument("-f").argument(settings).arguments(["-N", &operations.to_string()]);
+        let fsx = Program::new(&self.fsx).argument("-f").argument(settings).arguments(["-N", &operations.to_string()]);
         let fsx = fsx.arguments(["-S", &seed.to_string(), "-P"]).argument(&self.directory).argument(self.file());
         fsx.run_time_max(RUN_TIME_MAX).output()?;
         Ok(())
