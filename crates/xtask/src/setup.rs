@@ -36,6 +36,8 @@ const PACKAGES: &[Package] = &[
     Package { name: "nfs-ganesha", program: "ganesha.nfsd" },
     Package { name: "nfs-ganesha-vfs", program: "ganesha.nfsd" },
     Package { name: "libnfs-utils", program: "nfs-cat" },
+    Package { name: "samba", program: "smbd" },
+    Package { name: "smbclient", program: "smbclient" },
     // Only some of its programs are in `PATH`.
     Package { name: "postgresql", program: "pg_ctlcluster" },
     // libFuzzer is C++.

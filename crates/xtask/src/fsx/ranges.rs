@@ -116,16 +116,17 @@ impl Exerciser {
         let end = from.range.end.min(source.content.len());
         let bytes = source.content.get(from.range.start..end).unwrap_or_default().to_vec();
         let (mut read_at, mut written_at) = (from.range.start as u64, offset as u64);
-        loop {
-            let rest = from.range.end - read_at as usize;
-            let target = &self.subjects[file].file;
-            let copied =
+        let mut copied = 0;
+        // Not asked for more when all is copied: the end of the file may have moved by the copy itself.
+        while copied < bytes.len() || copied == 0 {
+            let (target, rest) = (&self.subjects[file].file, from.range.len() - copied);
+            let step =
                 rustix::fs::copy_file_range(&source.file, Some(&mut read_at), target, Some(&mut written_at), rest)?;
-            if copied == 0 || copied == rest {
+            if step == 0 {
                 break;
             }
+            copied += step;
         }
-        let copied = written_at as usize - offset;
         ensure!(copied == bytes.len(), "{copied} bytes were copied instead of {}", bytes.len());
         self.subjects[file].keep(offset, &bytes);
         Ok(())

@@ -35,6 +35,7 @@ mod prefix;
 pub(crate) mod process;
 mod reach;
 mod rsync;
+mod samba;
 mod sqlite;
 pub(crate) mod stage;
 mod tar;
@@ -111,6 +112,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "append", about: "processes append to one file at once", play: append::play },
     Scenario { name: "notify", about: "changes are told as on the local disk", play: notify::play },
     Scenario { name: "nfs", about: "NFS-Ganesha serves the mount again", play: nfs::play },
+    Scenario { name: "samba", about: "Samba serves the mount again", play: samba::play },
     Scenario { name: "debian", about: "a Debian tree is made, entered and added to", play: debian::play },
     Scenario { name: "kill", about: "what was synced before a SIGKILL is there and equal", play: kill::play },
     Scenario { name: "load", about: "what was acknowledged under a mixed load survives a SIGKILL", play: load::play },
