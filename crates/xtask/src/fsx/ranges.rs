@@ -133,7 +133,7 @@ impl Exerciser {
     }
 
     fn look_around(&mut self, number: usize, caches: Caches) -> Result<()> {
-        if caches == Caches::Cold && number % EVICTION_INTERVAL == 0 {
+        if caches == Caches::Cold && number.is_multiple_of(EVICTION_INTERVAL) {
             self.subjects.iter_mut().try_for_each(Subject::evict)?;
         }
         match number % WHOLE_INTERVAL {

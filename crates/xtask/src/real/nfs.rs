@@ -1,4 +1,5 @@
-//! NFS-Ganesha serves the mount again, by handles of its files (name_to_handle_at(2)), and a client in user space reads it.
+//! NFS-Ganesha serves the mount again, by handles of its files (name_to_handle_at(2)), and a client in user space reads
+//! and writes it.
 
 use super::Scene;
 use crate::program::{Program, last_lines_of};
@@ -16,6 +17,8 @@ const SERVES: &str = "NFS SERVER INITIALIZED";
 const STATE: &[&str] = &["/run/ganesha", "/var/lib/nfs/ganesha"];
 /// Longer than what a client asks for at once.
 const CONTENT_BYTES: usize = 3 << 20;
+/// The client (libnfs 4.0.0) sends no longer writes.
+const WRITTEN_BYTES: usize = 1_000;
 
 pub(super) fn play(scene: &Scene) -> Result<()> {
     if !setup::is_root() {
@@ -40,8 +43,13 @@ pub(super) fn play(scene: &Scene) -> Result<()> {
     let read = scene.stage.dir().join("read-over-nfs");
     let mut client = Program::new("nfs-cat").argument(url("/below/file")).start_into(&read)?;
     let status = client.wait(TIME_MAX)?;
+    let written = write(scene, &url("/written"));
     super::process::kill(server.process())?;
     server.wait(TIME_MAX)?;
+    let written = written?;
+    if fs::read(exported.join("written"))? != written {
+        bail!("what was written over NFS is not on the mount");
+    }
     if !listed.contains("file") {
         bail!("over NFS, the directory has only: {listed}");
     }
@@ -49,6 +57,15 @@ pub(super) fn play(scene: &Scene) -> Result<()> {
         true => Ok(()),
         false => bail!("over NFS, the file is another one: {status}, {}", last_lines_of(&log)),
     }
+}
+
+/// Has the client write a new file, and returns what it holds.
+fn write(scene: &Scene, url: &str) -> Result<Vec<u8>> {
+    let local = scene.stage.dir().join("to-write-over-nfs");
+    let content = super::chance::Chance::new(!scene.seed).bytes(WRITTEN_BYTES);
+    fs::write(&local, &content)?;
+    Program::new("nfs-cp").argument(local).argument(url).output()?;
+    Ok(content)
 }
 
 fn settings_for(exported: &Path, port: u16) -> String {
