@@ -1,6 +1,7 @@
 //! The real binary on real mounts, as a user calls it.
 
 mod bad_input;
+mod both_ways;
 mod busy;
 mod disks;
 mod encrypted;

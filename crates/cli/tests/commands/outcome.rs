@@ -25,6 +25,13 @@ impl Outcome {
         self.output
     }
 
+    /// It ended with a code of its own and had nothing to complain; returns what it printed.
+    #[track_caller]
+    pub(crate) fn exited_with(self, code: i32) -> String {
+        assert_eq!((self.code, self.errors.as_str()), (Some(code), ""), "{}", self.output);
+        self.output
+    }
+
     /// It failed with one line of complaint that holds all of these; returns the line.
     #[track_caller]
     pub(crate) fn failed_saying(self, words: &[&str]) -> String {
