@@ -45,5 +45,6 @@ fn bench_quickly() -> Result<()> {
         println!("left out: only root may run the benchmark");
         return Ok(());
     }
-    bench::run(&bench::Options::quick())
+    bench::run(&bench::Options::quick())?;
+    bench::run(&bench::Options::quick_snapshots())
 }

@@ -95,16 +95,25 @@ pub(super) fn order(store: &Path, volume: Option<String>, order: PastOrder) -> R
 
 /// `[VOLUME@]NAME`. Without a volume it is the one in which the command was called, or else the first one.
 pub(super) fn named(store: &Path, text: &str) -> Result<(Option<String>, String)> {
+    Ok(named_from(volume_here(store)?.as_deref(), text))
+}
+
+/// As [`named`], where the volume of those without one is known.
+pub(super) fn named_from(here: Option<&str>, text: &str) -> (Option<String>, String) {
     match text.split_once('@') {
-        Some((volume, name)) if !volume.is_empty() => Ok((Some(volume.to_owned()), name.to_owned())),
-        Some((_, name)) => Ok((volume_here(store)?, name.to_owned())),
-        None => Ok((volume_here(store)?, text.to_owned())),
+        Some((volume, name)) if !volume.is_empty() => (Some(volume.to_owned()), name.to_owned()),
+        Some((_, name)) => (here.map(str::to_owned), name.to_owned()),
+        None => (here.map(str::to_owned), text.to_owned()),
     }
 }
 
 /// The volume on whose mount the command was called.
 pub(super) fn volume_here(store: &Path) -> Result<Option<String>> {
     let Ok(here) = std::env::current_dir() else { return Ok(None) };
+    let mounts = fuse::mounts::list().context("cannot read the table of mounts")?;
+    if !mounts.iter().any(|mount| here.starts_with(&mount.mountpoint)) {
+        return Ok(None);
+    }
     let mounts = Client::connect_to_running(store)?.status()?.mounts;
     let holding = mounts.into_iter().filter(|mount| here.starts_with(&mount.mountpoint));
     Ok(holding.max_by_key(|mount| mount.mountpoint.components().count()).map(|mount| mount.volume))

@@ -12,6 +12,7 @@ mod peers;
 mod plot;
 mod results;
 mod scene;
+mod snapshots;
 mod statistics;
 mod table;
 mod targets;
@@ -85,6 +86,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// As `snapshots --quick` has it.
+    pub(crate) fn quick_snapshots() -> Options {
+        Options { quick: true, workloads: vec!["snapshots".to_owned()], ..Options::default() }
+    }
+
     /// As `--quick` has it.
     pub(crate) fn quick() -> Options {
         Options { quick: true, rounds: 1, slow: 60, ..Options::default() }
@@ -94,10 +100,14 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
         workloads::GROUPS.iter().for_each(|group| println!("{:<10} {}", group.name, group.about));
+        println!("{:<10} what 1, 1,000 and 100,000 snapshots cost, beside btrfs; only if named", "snapshots");
         return Ok(());
     }
     if !setup::is_root() {
         bail!("the benchmark makes and mounts file systems, which only root may do; try: sudo -E cargo xtask bench");
+    }
+    if snapshots::is_chosen(&options.workloads) {
+        return snapshots::run(options);
     }
     let groups = workloads::chosen(&options.workloads)?;
     setup::bench_packages()?;

@@ -2,7 +2,7 @@
 
 mod floor;
 mod kernel;
-mod pantala;
+pub(super) mod pantala;
 mod passthrough;
 mod zfs;
 

@@ -17,7 +17,7 @@ pub(super) struct PantalaMount {
 }
 
 /// Where the store lies.
-pub(super) fn store(directory: &Path) -> PathBuf {
+pub(in crate::bench) fn store(directory: &Path) -> PathBuf {
     directory.join(BELOW).join("store")
 }
 
