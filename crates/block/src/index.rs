@@ -35,6 +35,15 @@ pub trait Index: Send + Sync {
     /// Takes in what became durable in the log, all of it or nothing, and makes it durable.
     fn apply(&self, update: &IndexUpdate) -> Result<()>;
 
+    /// What the layer above has noted under a key. Notes are derived as the index is: they may be gone whenever it is made again.
+    fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Up to `count` notes in the order of their keys, from a key on.
+    fn notes(&self, from: &[u8], count: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
+
+    /// Takes notes, and removes those without a value: all of them or none. A crash may take the last ones with it.
+    fn write_notes(&self, notes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()>;
+
     /// Belongs to the store from now on, without entries and with the watermark at the start. An index that has entries may refuse.
     fn reset(&self, store: StoreId) -> Result<()>;
 }

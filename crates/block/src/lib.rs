@@ -68,5 +68,5 @@ pub use real_disk::RealDisk;
 pub use record::{Record, RecordKind, StoredRecord};
 pub use sabotage::Sabotage;
 pub use statistics::{Health, Statistics, Usage};
-pub use store::{Damage, DamagedSubject, PackedVisitor, Reach, Store, Verified};
+pub use store::{Damage, DamagedSubject, Note, PackedVisitor, Reach, Store, Verified};
 pub use store_id::StoreId;

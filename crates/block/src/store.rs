@@ -12,6 +12,7 @@ mod damage;
 mod get;
 mod index_flush;
 mod mend;
+mod notes;
 mod packed;
 mod put;
 mod reach;
@@ -19,6 +20,7 @@ mod records;
 mod twice;
 mod verify;
 
+pub use notes::Note;
 pub use packed::PackedVisitor;
 pub use reach::Reach;
 pub(crate) use verify::next_frame;
@@ -212,6 +214,12 @@ impl Store {
         Ok(Usage { stored_bytes, live_bytes, dead_bytes: stored_bytes - live_bytes })
     }
 
+    /// As [`Blocks::sync`], but the copies of the roots are left to the next [`Store::refresh_copies`] or sync: one fdatasync.
+    pub fn sync_log(&self) -> Result<()> {
+        // It has taken nothing.
+        if self.closed.is_some() { Ok(()) } else { self.log.sync() }
+    }
+
     /// The store's identity.
     pub fn id(&self) -> StoreId {
         self.segments.store()
@@ -285,11 +293,7 @@ impl Blocks for Store {
     }
 
     fn sync(&self) -> Result<()> {
-        // It has taken nothing.
-        if self.closed.is_some() {
-            return Ok(());
-        }
-        self.log.sync()?;
+        self.sync_log()?;
         self.refresh_copies();
         Ok(())
     }

@@ -25,6 +25,7 @@ mod past;
 mod runtime;
 mod scrub;
 mod secrets;
+mod space;
 mod status;
 
 use arguments::Arguments;

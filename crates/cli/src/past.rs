@@ -23,17 +23,47 @@ impl StateName {
 /// What to do with the past of a volume, or to tell of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum PastOrder {
-    CreateSnapshot { name: String, is_held: bool },
+    CreateSnapshot {
+        name: String,
+        is_held: bool,
+    },
     ListSnapshots,
-    DeleteSnapshot { name: String },
-    RenameSnapshot { name: String, new_name: String },
-    HoldSnapshot { name: String, is_held: bool },
-    Versions { path: Vec<u8> },
-    Deleted { path: Vec<u8> },
-    Differences { before: StateName, after: StateName, is_listed: bool },
-    Clone { state: StateName, new_volume: String },
-    RollBack { to: StateName },
-    RetentionEffect { retention: String },
+    DeleteSnapshot {
+        name: String,
+    },
+    /// What deleting them all would free.
+    DeletionEffect {
+        names: Vec<String>,
+    },
+    RenameSnapshot {
+        name: String,
+        new_name: String,
+    },
+    HoldSnapshot {
+        name: String,
+        is_held: bool,
+    },
+    Versions {
+        path: Vec<u8>,
+    },
+    Deleted {
+        path: Vec<u8>,
+    },
+    Differences {
+        before: StateName,
+        after: StateName,
+        is_listed: bool,
+    },
+    Clone {
+        state: StateName,
+        new_volume: String,
+    },
+    RollBack {
+        to: StateName,
+    },
+    RetentionEffect {
+        retention: String,
+    },
 }
 
 /// What the node tells of it.
@@ -56,6 +86,8 @@ pub(crate) struct SnapshotInfo {
     pub(crate) inodes: u64,
     /// Bytes of all content, before compression.
     pub(crate) logical_bytes: u64,
+    /// What deleting it alone frees, in bytes as stored; none if that cannot be told.
+    pub(crate) frees_bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

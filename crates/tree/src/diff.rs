@@ -61,6 +61,40 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Calls `visit` for every block of which `after` has more places or fewer: its nodes, and what its entries link to. A block may
+    /// be told of several times; the sum of it counts.
+    pub fn diff_blocks(&self, after: &Tree, visit: &mut dyn FnMut(Name, i64) -> block::Result<()>) -> Result<()> {
+        let (mut a, mut b) = (Side::new(self)?, Side::new(after)?);
+        loop {
+            match step(&a.peek(), &b.peek()) {
+                Step::End => return Ok(()),
+                Step::SkipBoth => {
+                    a.skip();
+                    b.skip();
+                }
+                Step::DescendFirst => {
+                    a.subtree().map_or(Ok(()), |name| visit(name, -1))?;
+                    a.descend()?;
+                }
+                Step::DescendSecond => {
+                    b.subtree().map_or(Ok(()), |name| visit(name, 1))?;
+                    b.descend()?;
+                }
+                Step::Compare(Ordering::Less) => a.take_link().map_or(Ok(()), |name| visit(name, -1))?,
+                Step::Compare(Ordering::Greater) => b.take_link().map_or(Ok(()), |name| visit(name, 1))?,
+                Step::Compare(Ordering::Equal) => {
+                    let (before, after) = (a.take_link(), b.take_link());
+                    if before != after {
+                        before.map_or(Ok(()), |name| visit(name, -1))?;
+                        after.map_or(Ok(()), |name| visit(name, 1))?;
+                    }
+                }
+            }
+        }
+    }
+}
+
 enum Step {
     End,
     SkipBoth,
@@ -134,6 +168,19 @@ impl Side {
         let mapped = (node.value(*index), node.entry(*index).link);
         self.skip();
         Some(mapped)
+    }
+
+    /// What the entry stood on links to; moves behind it.
+    fn take_link(&mut self) -> Option<Name> {
+        self.take().and_then(|(_, link)| link)
+    }
+
+    /// The subtree stood on.
+    fn subtree(&self) -> Option<Name> {
+        match self.peek() {
+            Place::Subtree { name, .. } => Some(name),
+            _ => None,
+        }
     }
 
     /// Moves behind what is stood on.

@@ -69,13 +69,17 @@ impl Volume {
         if self.layers.overlay.is_empty() && !self.is_root_old() {
             return Ok(self.shared.store.sync()?);
         }
-        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))?;
+        self.shared.store.refresh_copies();
+        Ok(())
     }
 
     /// Writes the root record anew, even if nothing has changed: the one on disk, or the journal behind it, is damaged.
     pub(crate) fn renew_root(&self) -> Result<()> {
         let mut checkpointing = self.begin_checkpoint()?;
-        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))?;
+        self.shared.store.refresh_copies();
+        Ok(())
     }
 
     /// Whether a damaged stretch of the log holds, or may hold, the newest root or a part of the journal behind it.
@@ -225,7 +229,7 @@ impl Volume {
     fn append_root(&self, root: &Root) -> Result<()> {
         let store = &self.shared.store;
         store.append(&root.record(self.id.0))?;
-        Ok(store.sync()?)
+        Ok(store.sync_log()?)
     }
 
     /// A checkpoint behind which another state is in force: what `replace` makes of what is kept and of the root of the state before.
@@ -258,6 +262,7 @@ impl Volume {
         let root = Root { kept: kept.root(), ..root };
         self.append_root(&root)?;
         self.replace_state(&root, kept);
+        self.shared.store.refresh_copies();
         Ok(())
     }
 }

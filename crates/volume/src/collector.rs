@@ -132,7 +132,8 @@ impl Collector {
 
     fn run(&self, shared: &Shared, living: &Living) {
         let started = Instant::now();
-        let error = self.collect(shared, living).err();
+        let collected = self.collect(shared, living);
+        let error = collected.and_then(|()| shared.ledger.prune(shared)).err();
         if let Some(error) = &error {
             tracing::error!(%error, "a garbage collection ended early");
         }
@@ -171,6 +172,7 @@ impl Collector {
                 tracing::warn!(%error, "a collection begins without a checkpoint");
             }
         }
+        shared.ledger.let_go(shared, &living.open_volumes());
         self.state.lock().churn = churn(shared);
         let Some(mut collection) = shared.store.begin_collection(living, thrift)? else { return Ok(()) };
         loop {

@@ -55,6 +55,7 @@ mod journal;
 mod kept;
 mod key;
 mod layers;
+mod ledger;
 pub mod limits;
 mod links;
 mod live;
@@ -102,6 +103,7 @@ pub use kept::{
     BadRetention, Deleted, KeptId, KeptRoot, Meeting, Peer, Retention, Schedule, Snapshot, SnapshotError, Snapshots,
     Version,
 };
+pub use ledger::{SnapshotUse, SpaceUse, VolumeUse};
 pub use meeting::{Adopting, MergeOutcome, MergeRequest, Past, common_state};
 pub use merge::{Conflict, ConflictKind};
 pub use moment::{BadMoment, parse_moment};

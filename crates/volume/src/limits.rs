@@ -162,6 +162,9 @@ pub(crate) const ACCESS_TIME_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 6
 /// Extents of a file that are taken from a layer at a time.
 pub(crate) const EXTENT_BATCH: usize = 1024;
 
+/// Blocks that the ledger takes in at a time.
+pub(crate) const LEDGER_BATCH_BLOCKS: usize = 16 << 10;
+
 /// Memory for decoded tree nodes, in bytes, per pool.
 pub(crate) const NODE_CACHE_BYTES: u64 = 32 << 20;
 

@@ -22,6 +22,8 @@ pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Resu
                     continue;
                 }
                 looked = Instant::now();
+                shared.store.refresh_copies();
+                shared.ledger.wake.wake();
                 if shared.rest() {
                     break;
                 }

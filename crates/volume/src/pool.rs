@@ -11,6 +11,7 @@ use crate::environment::{Environment, SystemEnvironment};
 use crate::flush::Flusher;
 use crate::journal::Counters;
 use crate::kept::KeptRoot;
+use crate::ledger::{self, Ledger};
 use crate::live::Living;
 use crate::maintenance;
 use crate::recovery::{Damaged, Recovered, TOP_DAMAGED};
@@ -43,6 +44,7 @@ pub struct Pool {
     _hold: Option<Hold>,
     maintenance: Option<JoinHandle<()>>,
     collecting: Option<JoinHandle<()>>,
+    accounting: Option<JoinHandle<()>>,
 }
 
 /// How a pool is opened.
@@ -205,6 +207,7 @@ impl Pool {
             environment: options.environment,
             wake: wake.clone(),
             collector: Collector::default(),
+            ledger: Ledger::default(),
             on_rest: options.on_rest,
             room: Room::default(),
             freed_bytes: Arc::default(),
@@ -229,12 +232,15 @@ impl Pool {
             lost,
             maintenance: None,
             collecting: None,
+            accounting: None,
             _hold: hold,
         };
         if options.background {
             pool.shared.plain.nodes.on_use(move || wake.wake());
             pool.shared.store.fill_reserve();
             pool.maintenance = Some(maintenance::start(pool.shared.clone(), pool.volumes.clone())?);
+            let living = pool.living();
+            pool.accounting = Some(ledger::start(pool.shared.clone(), move || living.open_volumes())?);
             pool.collecting = Some(collector::start(pool.shared.clone(), pool.living())?);
         }
         Ok((pool, repaired))
@@ -439,6 +445,7 @@ impl Pool {
     /// pool with threads of its own collects by itself, see [`Pool::collect`].
     pub fn begin_collection(&self, thrift: Thrift) -> Result<Option<Collection<'_>>, PoolError> {
         self.checkpoint()?;
+        self.shared.ledger.let_go(&self.shared, &self.open_volumes());
         Ok(self.shared.store.begin_collection(&self.living(), thrift)?)
     }
 
@@ -504,6 +511,10 @@ impl Pool {
         self.shared.cached_bytes()
     }
 
+    pub(crate) fn ledger_parts(&self) -> (&Shared, Vec<Arc<Volume>>) {
+        (&self.shared, self.open_volumes())
+    }
+
     fn open_volumes(&self) -> Vec<Arc<Volume>> {
         self.volumes.read().values().cloned().collect()
     }
@@ -513,7 +524,13 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.wake.close();
         self.shared.collector.close();
-        for (name, thread) in [("maintenance", self.maintenance.take()), ("garbage", self.collecting.take())] {
+        self.shared.ledger.wake.close();
+        let threads = [
+            ("maintenance", self.maintenance.take()),
+            ("garbage", self.collecting.take()),
+            ("ledger", self.accounting.take()),
+        ];
+        for (name, thread) in threads {
             if thread.is_some_and(|thread| thread.join().is_err()) {
                 tracing::error!(name, "a thread of the pool panicked");
             }

@@ -8,6 +8,7 @@ use crate::contents::Contents;
 use crate::dirty_block::Budget;
 use crate::environment::Environment;
 use crate::flush::Flusher;
+use crate::ledger::Ledger;
 use crate::room::Room;
 use crate::wake::Wake;
 use block::{Name, Store};
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) environment: Arc<dyn Environment>,
     pub(crate) wake: Arc<Wake>,
     pub(crate) collector: Collector,
+    pub(crate) ledger: Ledger,
     pub(crate) on_rest: Box<dyn Fn() + Send + Sync>,
     pub(crate) room: Room,
     /// Bytes of content that went, over all volumes, since the pool was opened.
@@ -62,6 +64,7 @@ impl Shared {
         let is_used = contents.iter().fold(false, |is_used, contents| contents.nodes.take_use() | is_used);
         if !is_used {
             contents.iter().for_each(|contents| contents.clear());
+            self.ledger.rest();
             (self.on_rest)();
         }
         !is_used

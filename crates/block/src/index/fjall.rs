@@ -24,6 +24,7 @@ pub struct FjallIndex {
     blocks: Keyspace,
     roots: Keyspace,
     state: Keyspace,
+    notes: Keyspace,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -125,7 +126,8 @@ impl FjallIndex {
         let blocks = database.keyspace("blocks", options)?;
         let roots = database.keyspace("roots", options)?;
         let state = database.keyspace("state", options)?;
-        Ok(Self { path: path.display().to_string(), database, blocks, roots, state })
+        let notes = database.keyspace("notes", options)?;
+        Ok(Self { path: path.display().to_string(), database, blocks, roots, state, notes })
     }
 
     fn ingest(&self, update: &IndexUpdate) -> Result<()> {
@@ -216,6 +218,30 @@ impl Index for FjallIndex {
             batch.remove(&self.roots, stream.to_le_bytes());
         }
         batch.insert(&self.state, STATE_KEY, encode_state(store, update).as_bytes());
+        batch.commit().map_err(self.failed("write"))
+    }
+
+    fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let value = self.notes.get(key).map_err(self.failed("read"))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn notes(&self, from: &[u8], count: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let read = |entry: fjall::Guard| {
+            let (key, value) = entry.into_inner().map_err(self.failed("read"))?;
+            Ok((key.to_vec(), value.to_vec()))
+        };
+        self.notes.range(from..).take(count).map(read).collect()
+    }
+
+    fn write_notes(&self, notes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()> {
+        let mut batch = self.database.batch();
+        for (key, value) in notes {
+            match value {
+                Some(value) => batch.insert(&self.notes, &key[..], &value[..]),
+                None => batch.remove(&self.notes, &key[..]),
+            }
+        }
         batch.commit().map_err(self.failed("write"))
     }
 

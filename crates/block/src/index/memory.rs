@@ -20,6 +20,7 @@ struct Content {
     watermark: Position,
     totals: Totals,
     whole_from: Position,
+    notes: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl MemoryIndex {
@@ -63,6 +64,27 @@ impl Index for MemoryIndex {
         content.watermark = update.watermark;
         content.totals = update.totals;
         content.whole_from = update.whole_from;
+        Ok(())
+    }
+
+    fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.content.read().notes.get(key).cloned())
+    }
+
+    fn notes(&self, from: &[u8], count: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let content = self.content.read();
+        let notes = content.notes.range(from.to_vec()..).take(count);
+        Ok(notes.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn write_notes(&self, notes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()> {
+        let mut content = self.content.write();
+        for (key, value) in notes {
+            match value {
+                Some(value) => content.notes.insert(key.clone(), value.clone()),
+                None => content.notes.remove(key),
+            };
+        }
         Ok(())
     }
 

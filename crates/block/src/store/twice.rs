@@ -13,7 +13,7 @@ impl Store {
     }
 
     /// Brings the copies to what is durable, if a root or a block of which there is one has changed.
-    pub(super) fn refresh_copies(&self) {
+    pub fn refresh_copies(&self) {
         let now = (self.roots.changes(), self.twice.lock().0);
         if *self.copied.lock() == now || self.closed.is_some() {
             return;

@@ -253,6 +253,18 @@ impl block::Index for Refusing {
         }
     }
 
+    fn note(&self, key: &[u8]) -> block::Result<Option<Vec<u8>>> {
+        self.index.note(key)
+    }
+
+    fn notes(&self, from: &[u8], count: usize) -> block::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.index.notes(from, count)
+    }
+
+    fn write_notes(&self, notes: &[block::Note]) -> block::Result<()> {
+        self.index.write_notes(notes)
+    }
+
     fn reset(&self, store: StoreId) -> block::Result<()> {
         self.index.reset(store)
     }

@@ -7,6 +7,7 @@ mod node;
 mod pages;
 mod past;
 mod scrub;
+mod space;
 mod store;
 mod units;
 mod volume;
@@ -25,10 +26,11 @@ pub(crate) use mirror::{
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};
 pub(crate) use past::{
-    Clone, Diff, History, Restore, Rollback, Snapshot, SnapshotCommand, SnapshotCreate, SnapshotList, SnapshotRename,
-    Undelete,
+    Clone, Diff, History, Restore, Rollback, Snapshot, SnapshotCommand, SnapshotCreate, SnapshotDelete, SnapshotList,
+    SnapshotRename, Undelete,
 };
 pub(crate) use scrub::Scrub;
+pub(crate) use space::Space;
 pub(crate) use store::{Reindex, Repair, Store, StoreCommand};
 pub(crate) use volume::{
     Volume, VolumeCommand, VolumeCreate, VolumeDelete, VolumeList, VolumeRename, VolumeSet, VolumeShow,
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Scrub(Scrub),
     Volume(Volume),
     Snapshot(Snapshot),
+    Space(Space),
     History(History),
     Restore(Restore),
     Undelete(Undelete),

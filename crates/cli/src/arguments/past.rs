@@ -26,6 +26,8 @@ pub(crate) enum SnapshotCommand {
 }
 
 /// Keep the state of this moment under a name
+///
+/// Several names keep several moments, one after another.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  pantala snapshot create before-upgrade\n  pantala snapshot create photos@2026 --hold"
@@ -34,8 +36,8 @@ pub(crate) struct SnapshotCreate {
     #[command(flatten)]
     pub(crate) store: StoreArgument,
     /// Its name [default volume: the one you are in, otherwise the first]
-    #[arg(value_name = "[VOLUME@]NAME")]
-    pub(crate) name: String,
+    #[arg(value_name = "[VOLUME@]NAME", required = true)]
+    pub(crate) names: Vec<String>,
     /// Refuse to delete it until it is released
     #[arg(long)]
     pub(crate) hold: bool,
@@ -58,13 +60,16 @@ pub(crate) struct SnapshotList {
 ///
 /// One that is held, or that somebody reads, stays.
 #[derive(Args)]
-#[command(after_help = "Example:\n  pantala snapshot delete before-upgrade")]
+#[command(after_help = "Example:\n  pantala snapshot delete before-upgrade --dry-run")]
 pub(crate) struct SnapshotDelete {
     #[command(flatten)]
     pub(crate) store: StoreArgument,
     /// Their names
     #[arg(value_name = "[VOLUME@]NAME", required = true)]
     pub(crate) names: Vec<String>,
+    /// Only say what space that would free
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Refuse to delete a snapshot until it is released

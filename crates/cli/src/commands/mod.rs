@@ -14,6 +14,7 @@ mod restore;
 mod scrub;
 mod scrub_text;
 mod snapshot;
+mod space;
 mod status;
 mod status_text;
 mod sync;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Scrub(arguments) => return scrub::run(arguments),
         Command::Volume(arguments) => volume::run(arguments.command)?,
         Command::Snapshot(arguments) => snapshot::run(arguments.command)?,
+        Command::Space(arguments) => space::run(arguments)?,
         Command::History(arguments) => history::history(arguments)?,
         Command::Restore(arguments) => restore::run(arguments)?,
         Command::Undelete(arguments) => history::undelete(arguments)?,

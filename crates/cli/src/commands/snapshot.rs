@@ -1,26 +1,21 @@
 //! `pantala snapshot ...`, `pantala clone` and `pantala rollback`.
 
-use super::places::{self, named, state};
+use super::places::{self, named, named_from, state, volume_here};
 use super::table::table;
-use crate::arguments::{Clone, Rollback, SnapshotCommand, SnapshotCreate, SnapshotList, SnapshotRename};
+use crate::arguments::{
+    Clone, Rollback, SnapshotCommand, SnapshotCreate, SnapshotDelete, SnapshotList, SnapshotRename,
+};
 use crate::past::{PastAnswer, PastOrder, SnapshotInfo, local};
 use crate::{defaults, output};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal};
 
 pub(super) fn run(command: SnapshotCommand) -> Result<()> {
     match command {
         SnapshotCommand::Create(arguments) => create(arguments),
         SnapshotCommand::List(arguments) => list(arguments),
-        SnapshotCommand::Delete(arguments) => {
-            let store = defaults::store(arguments.store.store)?;
-            // One after another: what was deleted before a failure stays so.
-            for text in &arguments.names {
-                let (volume, name) = named(&store, text)?;
-                places::order(&store, volume, PastOrder::DeleteSnapshot { name })?;
-            }
-            Ok(())
-        }
+        SnapshotCommand::Delete(arguments) => delete(arguments),
         SnapshotCommand::Hold(arguments) => hold(arguments.store.store, &arguments.name, true),
         SnapshotCommand::Release(arguments) => hold(arguments.store.store, &arguments.name, false),
         SnapshotCommand::Rename(arguments) => rename(arguments),
@@ -29,8 +24,31 @@ pub(super) fn run(command: SnapshotCommand) -> Result<()> {
 
 fn create(arguments: SnapshotCreate) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
-    let (volume, name) = named(&store, &arguments.name)?;
-    places::order(&store, volume, PastOrder::CreateSnapshot { name, is_held: arguments.hold })
+    let here = volume_here(&store)?;
+    for text in &arguments.names {
+        let (volume, name) = named_from(here.as_deref(), text);
+        places::order(&store, volume, PastOrder::CreateSnapshot { name, is_held: arguments.hold })?;
+    }
+    Ok(())
+}
+
+/// One after another: what was deleted before a failure stays so.
+fn delete(arguments: SnapshotDelete) -> Result<()> {
+    let store = defaults::store(arguments.store.store)?;
+    let here = volume_here(&store)?;
+    let named = arguments.names.iter().map(|text| named_from(here.as_deref(), text));
+    if !arguments.dry_run {
+        for (volume, name) in named {
+            places::order(&store, volume, PastOrder::DeleteSnapshot { name })?;
+        }
+        return Ok(());
+    }
+    let mut of_volumes: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
+    named.for_each(|(volume, name)| of_volumes.entry(volume).or_default().push(name));
+    for (volume, names) in of_volumes {
+        places::order(&store, volume, PastOrder::DeletionEffect { names })?;
+    }
+    Ok(())
 }
 
 fn hold(store: Option<std::path::PathBuf>, text: &str, is_held: bool) -> Result<()> {
@@ -53,7 +71,7 @@ fn list(arguments: SnapshotList) -> Result<()> {
     };
     let text = match arguments.json {
         true => serde_json::to_string_pretty(&snapshots).context("cannot print the snapshots")? + "\n",
-        false => table(&["SNAPSHOT", "TAKEN", "FILES", "SIZE", ""], &[2, 3], snapshots.iter().map(row)),
+        false => table(&["SNAPSHOT", "TAKEN", "FILES", "SIZE", "FREES", ""], &[2, 3, 4], snapshots.iter().map(row)),
     };
     Ok(output::print(&text)?)
 }
@@ -65,6 +83,7 @@ fn row(snapshot: &SnapshotInfo) -> Vec<String> {
         local(&snapshot.taken),
         snapshot.inodes.to_string(),
         output::bytes(snapshot.logical_bytes),
+        snapshot.frees_bytes.map_or_else(|| "?".to_owned(), output::bytes),
         held.to_owned(),
     ]
 }

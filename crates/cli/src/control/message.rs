@@ -4,6 +4,7 @@ use super::SecretKey;
 use super::limits::{STATUS_TIME_MAX, WORK_TIME_MAX};
 use crate::past::{PastAnswer, PastOrder};
 use crate::scrub::ScrubStatus;
+use crate::space::SpaceInfo;
 use crate::status::{GarbageStatus, Status};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ pub(crate) const VERSION: u32 = 5;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Status,
+    /// Where the space is.
+    Space,
     /// Mount the volumes that are not.
     Mount,
     Sync,
@@ -119,6 +122,7 @@ pub(crate) enum Response {
     Scrub(Box<ScrubStatus>),
     Past(Box<PastAnswer>),
     KeyTable(KeyTable),
+    Space(Box<SpaceInfo>),
     /// Done; what to tell the user.
     Done(Vec<String>),
     /// Nothing was done, or not all; why, in a line.

@@ -35,6 +35,7 @@ mod server;
 mod serving;
 mod signals;
 pub(crate) mod source;
+mod space;
 mod start;
 mod stop;
 mod volumes;

@@ -2,13 +2,16 @@
 
 use super::Node;
 use crate::control::Response;
-use crate::failure;
 use crate::past::{
     DeletedInfo, DifferenceInfo, DifferencesInfo, PastAnswer, PastOrder, SnapshotInfo, StateName, VersionInfo, utc,
 };
+use crate::{failure, output};
 use anyhow::{Context, Result, bail};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use volume::{Difference, Happened, KeptRoot, Kind, SnapshotError, Timestamp, Version, Volume, VolumeId, VolumeInfo};
+use volume::{
+    Difference, Happened, KeptId, KeptRoot, Kind, SnapshotError, Timestamp, Version, Volume, VolumeId, VolumeInfo,
+};
 
 /// Most differences that are listed in one answer.
 const DIFFERENCES_MAX: usize = 100_000;
@@ -44,10 +47,17 @@ impl Node {
                 volume.create_snapshot(&name, is_held).with_context(|| format!("cannot make the snapshot {name}"))?;
                 done(format!("{}@{name} is made{}", info.name, if is_held { ", and held" } else { "" }))
             }
-            PastOrder::ListSnapshots => Ok(PastAnswer::Snapshots(list(info, volume)?)),
+            PastOrder::ListSnapshots => {
+                Ok(PastAnswer::Snapshots(list(info, volume, self.snapshots_free(info).ok().as_ref())?))
+            }
             PastOrder::DeleteSnapshot { name } => {
                 volume.delete_snapshot(&name).with_context(|| format!("cannot delete the snapshot {name}"))?;
                 done(format!("{}@{name} is deleted", info.name))
+            }
+            PastOrder::DeletionEffect { names } => {
+                let frees = output::bytes(self.deletion_frees(info, volume, &names)?);
+                let count = names.len();
+                done(format!("deleting {count} snapshots of {} would free {frees}; nothing was deleted", info.name))
             }
             PastOrder::RenameSnapshot { name, new_name } => {
                 let renamed = volume.rename_snapshot(&name, &new_name);
@@ -69,8 +79,41 @@ impl Node {
                 let what = format!("roll {} back", info.name);
                 self.without_inner_mounts(info, &what, || roll_back(info, volume, &to))
             }
-            PastOrder::RetentionEffect { retention } => retention_effect(info, volume, &retention),
+            PastOrder::RetentionEffect { retention } => self.retention_effect(info, volume, &retention),
         }
+    }
+
+    fn deletion_frees(&self, info: &VolumeInfo, volume: &Volume, names: &[String]) -> Result<u64> {
+        let mut going = HashSet::new();
+        for name in names {
+            let snapshot = volume.snapshot(name).with_context(|| format!("cannot delete the snapshot {name}"))?;
+            if snapshot.is_held {
+                bail!("the snapshot {name} is held; `pantala snapshot release {name}` lets it be deleted");
+            }
+            going.insert(snapshot.root.id());
+        }
+        Ok(self.pool.freed_by(info.id, &going)?)
+    }
+
+    fn retention_effect(&self, info: &VolumeInfo, volume: &Volume, retention: &str) -> Result<PastAnswer> {
+        let retention: volume::Retention = retention.parse()?;
+        let (mut going, mut stays, mut oldest) = (HashSet::new(), 0_u64, None);
+        for (root, is_kept) in volume.retention_effect(&retention)? {
+            if is_kept {
+                stays += 1;
+                oldest.get_or_insert(root.taken());
+            } else {
+                going.insert(root.id());
+            }
+        }
+        let frees = output::bytes(self.pool.freed_by(info.id, &going)?);
+        let oldest = oldest.map_or_else(|| "none".to_owned(), |time| crate::past::local(&utc(time)));
+        Ok(PastAnswer::Done(vec![format!(
+            "of the history of {}, {} states would go, which frees {frees}, and {stays} stay, the oldest from {oldest}; \
+             snapshots stay in any case",
+            info.name,
+            going.len()
+        )]))
     }
 
     fn clone_volume(
@@ -89,7 +132,7 @@ impl Node {
     }
 }
 
-fn list(info: &VolumeInfo, volume: &Volume) -> Result<Vec<SnapshotInfo>> {
+fn list(info: &VolumeInfo, volume: &Volume, frees: Option<&HashMap<KeptId, u64>>) -> Result<Vec<SnapshotInfo>> {
     let show = |snapshot: volume::Result<volume::Snapshot>| {
         let snapshot = snapshot?;
         Ok(SnapshotInfo {
@@ -98,6 +141,7 @@ fn list(info: &VolumeInfo, volume: &Volume) -> Result<Vec<SnapshotInfo>> {
             held: snapshot.is_held,
             inodes: snapshot.root.inodes(),
             logical_bytes: snapshot.root.logical_bytes(),
+            frees_bytes: frees.map(|frees| frees.get(&snapshot.root.id()).copied().unwrap_or(0)),
             name: snapshot.name,
         })
     };
@@ -249,22 +293,4 @@ fn roll_back(info: &VolumeInfo, volume: &Volume, to: &StateName) -> Result<PastA
             info.name, before.name
         ),
     ]))
-}
-
-fn retention_effect(info: &VolumeInfo, volume: &Volume, retention: &str) -> Result<PastAnswer> {
-    let retention: volume::Retention = retention.parse()?;
-    let (mut goes, mut stays, mut oldest) = (0_u64, 0_u64, None);
-    for (root, is_kept) in volume.retention_effect(&retention)? {
-        if is_kept {
-            stays += 1;
-            oldest.get_or_insert(root.taken());
-        } else {
-            goes += 1;
-        }
-    }
-    let oldest = oldest.map_or_else(|| "none".to_owned(), |time| crate::past::local(&utc(time)));
-    Ok(PastAnswer::Done(vec![format!(
-        "of the history of {}, {goes} states would go and {stays} stay, the oldest from {oldest}; snapshots stay in any case",
-        info.name
-    )]))
 }

@@ -90,6 +90,7 @@ impl Node {
             Request::Mirror => unreachable!("its connection is handed over before"),
             Request::PromoteVolume { name } => self.promote_volume(&name),
             Request::Past { volume, order } => return (self.past(volume.as_deref(), order), false),
+            Request::Space => return (self.space_use(), false),
             Request::Scrub(order) => return (self.scrub(&order), false),
             Request::Mount => self.mount_missing().map(|()| Vec::new()),
             Request::CollectGarbage => return (Response::Garbage(Box::new(self.collect_garbage())), false),

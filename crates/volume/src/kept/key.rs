@@ -56,7 +56,17 @@ impl KeptId {
         Self { kind, taken, number: u32::MAX }
     }
 
-    pub(super) fn key(self) -> Bytes {
+    /// Whether it is a snapshot's, and not one of history.
+    pub fn is_snapshot(self) -> bool {
+        self.kind == Kind::Snapshot
+    }
+
+    /// When the state was taken.
+    pub(crate) fn taken(self) -> Timestamp {
+        self.taken
+    }
+
+    pub(crate) fn key(self) -> Bytes {
         let mut key = vec![self.kind as u8];
         key.extend_from_slice(&(self.taken.seconds as u64 ^ SIGN).to_be_bytes());
         key.extend_from_slice(&self.taken.nanoseconds.to_be_bytes());
@@ -64,7 +74,7 @@ impl KeptId {
         key.into()
     }
 
-    pub(super) fn parse(key: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(key: &[u8]) -> Option<Self> {
         let (kind, rest) = key.split_first()?;
         let kind = [Kind::History, Kind::Snapshot].into_iter().find(|known| *known as u8 == *kind)?;
         let (seconds, rest) = rest.split_first_chunk()?;

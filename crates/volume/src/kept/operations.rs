@@ -1,7 +1,7 @@
 //! What a volume does with its kept roots.
 //!
-//! Whatever changes them is a checkpoint: it takes the newest state with it and makes both durable in one root record. Writers go
-//! on meanwhile.
+//! Whatever changes them is a checkpoint: it takes the newest state with it and makes both durable in one root record, with one
+//! fdatasync. Writers go on meanwhile. The root's second copy is left to the maintenance thread.
 
 use super::{Going, Kept, KeptId, KeptRoot, RETENTION_SETTING, Retention, Snapshot, SnapshotError, Snapshots};
 use crate::limits::UNPIN_TIME_MAX;
@@ -21,7 +21,7 @@ impl Volume {
             self.kept().check_new_name(name, &label)?;
             self.checkpoint_keeping(&mut checkpointing, |kept, root| kept.with_snapshot(root, &label, is_held))?;
         }
-        self.tell_watchers(|watcher| watcher.snapshots_changed());
+        self.snapshots_changed();
         self.snapshot(name)
     }
 
@@ -43,7 +43,7 @@ impl Volume {
             }
             self.checkpoint_keeping(&mut checkpointing, |kept, _| kept.without_snapshot(&snapshot))?;
         }
-        self.tell_watchers(|watcher| watcher.snapshots_changed());
+        self.snapshots_changed();
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Volume {
             let keep = |kept: &Kept, _: &Root| kept.with_snapshot_renamed(&snapshot, &label);
             self.checkpoint_keeping(&mut checkpointing, keep)?;
         }
-        self.tell_watchers(|watcher| watcher.snapshots_changed());
+        self.snapshots_changed();
         Ok(())
     }
 
@@ -66,7 +66,14 @@ impl Volume {
         let mut checkpointing = self.begin_checkpoint()?;
         let snapshot = self.labelled_snapshot(name)?;
         let keep = |kept: &Kept, _: &Root| kept.with_snapshot_held(&snapshot, is_held);
-        Ok(self.checkpoint_keeping(&mut checkpointing, keep)?)
+        self.checkpoint_keeping(&mut checkpointing, keep)?;
+        self.shared.wake.wake();
+        Ok(())
+    }
+
+    fn snapshots_changed(&self) {
+        self.shared.wake.wake();
+        self.tell_watchers(|watcher| watcher.snapshots_changed());
     }
 
     /// Forgets the older half of the history, since the disk is full. False if there was nothing to forget.
