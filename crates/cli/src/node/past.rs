@@ -56,8 +56,8 @@ impl Node {
             }
             PastOrder::DeletionEffect { names } => {
                 let frees = output::bytes(self.deletion_frees(info, volume, &names)?);
-                let count = names.len();
-                done(format!("deleting {count} snapshots of {} would free {frees}; nothing was deleted", info.name))
+                let snapshots = if names.len() == 1 { "1 snapshot" } else { &format!("{} snapshots", names.len()) };
+                done(format!("deleting {snapshots} of {} would free {frees}; nothing was deleted", info.name))
             }
             PastOrder::RenameSnapshot { name, new_name } => {
                 let renamed = volume.rename_snapshot(&name, &new_name);
@@ -109,7 +109,7 @@ impl Node {
         let frees = output::bytes(self.pool.freed_by(info.id, &going)?);
         let oldest = oldest.map_or_else(|| "none".to_owned(), |time| crate::past::local(&utc(time)));
         Ok(PastAnswer::Done(vec![format!(
-            "of the history of {}, {} states would go, which frees {frees}, and {stays} stay, the oldest from {oldest}; \
+            "of the history of {}, {} states would go and {stays} stay, the oldest from {oldest}; that frees {frees}; \
              snapshots stay in any case",
             info.name,
             going.len()

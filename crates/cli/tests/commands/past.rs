@@ -208,3 +208,26 @@ fn a_retention_can_be_tried_before_it_is_set() {
     pool.run(&["volume", "set", "main", "retention=1h", "--dry-run"]).failed_saying(&["is no retention"]);
     pool.run(&["volume", "set", "main", "note=x", "--dry-run"]).failed_saying(&["retention"]);
 }
+
+#[test]
+fn what_a_deleted_file_still_takes_is_told_and_a_trial_deletes_nothing() {
+    const BYTES: usize = 300_000;
+    let pool = Pool::up();
+    let mut content = vec![0; BYTES];
+    std::io::Read::read_exact(&mut fs::File::open("/dev/urandom").expect("chance"), &mut content).expect("bytes");
+    fs::write(pool.mount().join("file"), &content).expect("space");
+    keep(&pool, "first");
+    let told = || json(&pool.run(&["space", "--json"]).succeeded());
+    let past = |told: &Value| told["volumes"][0]["past_frees_bytes"].as_u64().expect("bytes");
+    assert!(past(&told()) < BYTES as u64, "the newest state has it too");
+    assert!(told()["newest_bytes"].as_u64().expect("bytes") >= BYTES as u64);
+    fs::remove_file(pool.mount().join("file")).expect("it is there");
+    keep(&pool, "second");
+    let after = told();
+    assert!(past(&after) >= BYTES as u64, "{after}");
+    assert_eq!(after["volumes"][0]["snapshots"][0]["frees_bytes"], 0, "history has that state too");
+    let said = pool.run(&["snapshot", "delete", "first", "--dry-run"]).succeeded();
+    assert!(said.contains("would free 0 B") && said.contains("nothing was deleted"), "{said}");
+    assert!(pool.run(&["snapshot", "list"]).succeeded().contains("main@first"));
+    assert!(pool.run(&["space"]).succeeded().contains("history alone"));
+}
