@@ -1,7 +1,7 @@
 //! The ledger: in which states each block is, and so what comes back when some of them go.
 //!
-//! The states of a volume are numbered in the order in which the ledger comes to them: its kept roots, and behind them the newest
-//! state. A block is in runs of them, its **stays**. Going from one state to the next, only the blocks that the two do not share are
+//! The states of a volume are numbered in the order in which the ledger comes to them: all that its kept tree links to (kept roots, and
+//! states in which it met other sides), and behind them the newest state. A block is in runs of them, its **stays**. Going from one state to the next, only the blocks that the two do not share are
 //! looked at (`Tree::diff_blocks`). How much lies in blocks of the same stays is kept as a sum ([`sums`]): whatever is asked is
 //! answered from the sums. A block that is in several places, in several volumes, or came back after it had gone, has several stays,
 //! and is given back only when all of them go.
@@ -30,6 +30,7 @@ use crate::shared::Shared;
 use crate::wake::Wake;
 use crate::{Error, KeptId, Result, Timestamp, Volume};
 use block::{Name, Note, Store};
+use bytes::Bytes;
 use chain::Chain;
 use entry::Entry;
 use parking_lot::Mutex;
@@ -173,14 +174,13 @@ impl Books {
         if has_to_be_read && volume.contents.is_locked() {
             return Ok(());
         }
-        // What went may share blocks with what came: they stay in the sums that way.
+        for root in went {
+            self.drop_state(id, &root);
+        }
         for (root, state) in came {
             self.step(shared, id, Tree::new(nodes.clone(), state), Some(root))?;
         }
         self.step(shared, id, tree, None)?;
-        for root in went {
-            self.drop_state(id, root);
-        }
         if let Some(chain) = self.chains.get_mut(&id) {
             chain.set_kept(kept);
         }
@@ -188,7 +188,7 @@ impl Books {
     }
 
     /// Goes on to another state of a volume: that of a kept root, or the newest.
-    fn step(&mut self, shared: &Shared, id: VolumeId, to: Tree, root: Option<KeptId>) -> Result<()> {
+    fn step(&mut self, shared: &Shared, id: VolumeId, to: Tree, root: Option<Bytes>) -> Result<()> {
         let Some(chain) = self.chains.get_mut(&id) else { return Ok(()) };
         let from = chain.cursor.clone();
         let mut changes: HashMap<Name, i64> = HashMap::new();
@@ -242,7 +242,7 @@ impl Books {
         Ok(notes)
     }
 
-    fn drop_state(&mut self, id: VolumeId, root: KeptId) {
+    fn drop_state(&mut self, id: VolumeId, root: &Bytes) {
         let Some(chain) = self.chains.get_mut(&id) else { return };
         if let Some(number) = chain.forget(root) {
             self.sums.state_went(id, number, &self.chains);
@@ -254,9 +254,9 @@ impl Books {
         let Some(chain) = self.chains.get(&id) else { return Ok(()) };
         let empty = Tree::new(chain.cursor.nodes().clone(), None);
         self.step(shared, id, empty, None)?;
-        let states: Vec<KeptId> = self.chains.get(&id).map(Chain::kept_ids).unwrap_or_default();
+        let states: Vec<Bytes> = self.chains.get(&id).map(Chain::kept_ids).unwrap_or_default();
         for root in states {
-            self.drop_state(id, root);
+            self.drop_state(id, &root);
         }
         self.write(shared, Vec::new())?;
         let Some(chain) = self.chains.remove(&id) else { return Ok(()) };
@@ -306,34 +306,24 @@ impl Volume {
     }
 }
 
-/// Kept roots that came, with their states, and those that went.
-type KeptChanges = (Vec<(KeptId, Option<Name>)>, Vec<KeptId>);
+/// Entries of the kept tree that came, with their states, and those that went.
+type KeptChanges = (Vec<(Bytes, Option<Name>)>, Vec<Bytes>);
 
 fn differences(before: &Tree, after: &Tree) -> Result<KeptChanges> {
     let (mut came, mut went) = (Vec::new(), Vec::new());
-    let mut failed = None;
-    before.diff(after, &mut |difference| {
-        let parse = |mapped: &Option<tree::Mapped>| match mapped {
-            Some((value, tree)) => crate::KeptRoot::of_parts(&difference.key, value, *tree),
-            None => Ok(None),
+    before.diff(after, &mut |tree::Difference { key, before, after }| {
+        // The state of an empty volume has no tree; what only finds a snapshot by its name has none either.
+        let state = |mapped: Option<tree::Mapped>| {
+            let tree = mapped.map(|(_, tree)| tree);
+            tree.filter(|tree| tree.is_some() || KeptId::parse(&key).is_some())
         };
-        match (parse(&difference.before), parse(&difference.after)) {
-            (Ok(before), Ok(after)) => {
-                if before.as_ref().map(|root| root.tree) != after.as_ref().map(|root| root.tree) {
-                    went.extend(before.map(|root| root.id));
-                    came.extend(after.map(|root| (root.id, root.tree)));
-                }
-                ControlFlow::Continue(())
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+        let (before, after) = (state(before), state(after));
+        if before != after {
+            went.extend(before.map(|_| key.clone()));
+            came.extend(after.map(|tree| (key.clone(), tree)));
         }
+        ControlFlow::Continue(())
     })?;
-    came.sort_by_key(|(id, _)| (id.taken(), *id));
-    match failed {
-        Some(error) => Err(error),
-        None => Ok((came, went)),
-    }
+    came.sort_by_key(|(key, _)| KeptId::parse(key).map(KeptId::taken));
+    Ok((came, went))
 }

@@ -1,12 +1,13 @@
 //! The states of one volume, in the order in which the ledger came to them.
 
+use crate::Result;
 use crate::catalog::VolumeId;
 use crate::codec::{Parsed, Reader, Writer};
 use crate::kept::Kept;
 use crate::limits::LEDGER_BATCH_BLOCKS;
 use crate::shared::Shared;
-use crate::{KeptId, Result};
 use block::{Blocks, Name, Note};
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tree::{Nodes, Tree};
@@ -22,11 +23,12 @@ pub(super) struct Chain {
     pub(super) next: u32,
     /// Whether the ledger is between the cursor and another state.
     pub(super) is_between: bool,
-    states: BTreeMap<u32, KeptId>,
-    numbers: HashMap<KeptId, u32>,
+    /// The states that are kept, by the keys of the kept tree's entries.
+    states: BTreeMap<u32, Bytes>,
+    numbers: HashMap<Bytes, u32>,
     /// The kept tree as it was looked at last; none if it has to be read from its beginning.
     kept: Option<Kept>,
-    changed: BTreeMap<u32, Option<KeptId>>,
+    changed: BTreeMap<u32, Option<Bytes>>,
     nothing_kept: Tree,
 }
 
@@ -55,9 +57,9 @@ impl Chain {
             return super::differences(before.tree(), kept.tree());
         }
         let (mut came, _) = super::differences(&self.nothing_kept, kept.tree())?;
-        let there: HashMap<KeptId, ()> = came.iter().map(|(id, _)| (*id, ())).collect();
+        let there: HashMap<Bytes, ()> = came.iter().map(|(id, _)| (id.clone(), ())).collect();
         came.retain(|(id, _)| !self.numbers.contains_key(id));
-        Ok((came, self.states.values().copied().filter(|id| !there.contains_key(id)).collect()))
+        Ok((came, self.states.values().cloned().filter(|id| !there.contains_key(id)).collect()))
     }
 
     pub(super) fn set_kept(&mut self, kept: Kept) {
@@ -65,28 +67,28 @@ impl Chain {
     }
 
     /// The state at the cursor is a kept one. Gives its number.
-    pub(super) fn keep(&mut self, root: KeptId) -> u32 {
+    pub(super) fn keep(&mut self, root: Bytes) -> u32 {
         let number = self.next;
-        self.states.insert(number, root);
-        self.numbers.insert(root, number);
+        self.states.insert(number, root.clone());
+        self.numbers.insert(root.clone(), number);
         self.changed.insert(number, Some(root));
         self.next += 1;
         number
     }
 
     /// The number that a kept root had, which is kept no more.
-    pub(super) fn forget(&mut self, root: KeptId) -> Option<u32> {
-        let number = self.numbers.remove(&root)?;
+    pub(super) fn forget(&mut self, root: &Bytes) -> Option<u32> {
+        let number = self.numbers.remove(root)?;
         self.states.remove(&number);
         self.changed.insert(number, None);
         Some(number)
     }
 
-    pub(super) fn kept_ids(&self) -> Vec<KeptId> {
-        self.states.values().copied().collect()
+    pub(super) fn kept_ids(&self) -> Vec<Bytes> {
+        self.states.values().cloned().collect()
     }
 
-    pub(super) fn states(&self) -> &BTreeMap<u32, KeptId> {
+    pub(super) fn states(&self) -> &BTreeMap<u32, Bytes> {
         &self.states
     }
 
@@ -104,7 +106,7 @@ impl Chain {
         notes.push((key(CHAIN, id, &[]), Some(value)));
         for (number, root) in std::mem::take(&mut self.changed) {
             let key = key(STATE, id, &number.to_be_bytes());
-            notes.push((key, root.map(|root| root.key().to_vec())));
+            notes.push((key, root.map(|root| root.to_vec())));
         }
     }
 
@@ -135,8 +137,9 @@ pub(super) fn load(
             Ok(parsed) => parsed,
             Err(_) => return Ok(None),
         };
-        let (Some(chain), Some(root)) = (chains.get_mut(&id), KeptId::parse(&value)) else { return Ok(None) };
-        chain.states.insert(number, root);
+        let Some(chain) = chains.get_mut(&id) else { return Ok(None) };
+        let root = Bytes::from(value);
+        chain.states.insert(number, root.clone());
         chain.numbers.insert(root, number);
     }
     Ok(Some(chains))

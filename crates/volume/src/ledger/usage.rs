@@ -6,6 +6,7 @@ use super::sums::{NEWEST, Run};
 use crate::catalog::VolumeId;
 use crate::shared::Shared;
 use crate::{KeptId, Pool, PoolError, Timestamp, Volume};
+use bytes::Bytes;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -63,7 +64,7 @@ impl Pool {
 
     /// What would come back if these kept roots of a volume went together.
     pub fn freed_by(&self, id: VolumeId, going: &HashSet<KeptId>) -> Result<u64, PoolError> {
-        Ok(self.with_books(|books| books.freed(id, |root| going.contains(&root), false))?)
+        Ok(self.with_books(|books| books.freed(id, |root| root.is_some_and(|root| going.contains(&root)), false))?)
     }
 
     fn with_books<R>(&self, read: impl FnOnce(&Books) -> R) -> crate::Result<R> {
@@ -74,7 +75,7 @@ impl Pool {
 
 impl Books {
     fn space_use(&self) -> SpaceUse {
-        let snapshots: BTreeMap<u64, Chosen> = self.chosen(|root| root.is_snapshot());
+        let snapshots: BTreeMap<u64, Chosen> = self.chosen(|root| root.is_some_and(KeptId::is_snapshot));
         let (mut newest_bytes, mut snapshots_bytes, mut history_bytes) = (0, 0, 0);
         for (runs, bytes) in self.sums.iter() {
             let has_snapshot = |run: &Run| snapshots.get(&run.volume).is_some_and(|chosen| chosen.count(run) > 0);
@@ -92,31 +93,33 @@ impl Books {
         VolumeUse {
             id,
             newest_bytes: self.freed(id, |_| false, true),
-            snapshots_bytes: self.freed(id, |root| root.is_snapshot(), false),
-            history_bytes: self.freed(id, |root| !root.is_snapshot(), false),
-            past_bytes: self.freed(id, |_| true, false),
+            snapshots_bytes: self.freed(id, |root| root.is_some_and(KeptId::is_snapshot), false),
+            history_bytes: self.freed(id, |root| root.is_some_and(|root| !root.is_snapshot()), false),
+            past_bytes: self.freed(id, |root| root.is_some(), false),
             volume_bytes: self.freed(id, |_| true, true),
         }
     }
 
     fn snapshot_uses(&self, id: VolumeId) -> Vec<SnapshotUse> {
         let Some(chain) = self.chains.get(&id) else { return Vec::new() };
-        let mut uses: BTreeMap<u32, u64> =
-            chain.states().iter().filter(|(_, root)| root.is_snapshot()).map(|(number, _)| (*number, 0)).collect();
+        let snapshot = |(number, key): (&u32, &Bytes)| {
+            let root = KeptId::parse(key).filter(|root| root.is_snapshot())?;
+            Some((*number, (root, 0)))
+        };
+        let mut uses: BTreeMap<u32, (KeptId, u64)> = chain.states().iter().filter_map(snapshot).collect();
         for (runs, bytes) in self.sums.iter() {
             if let [Run { volume, first, last }] = runs
                 && (*volume, first) == (id.0, last)
-                && let Some(sum) = uses.get_mut(first)
+                && let Some((_, sum)) = uses.get_mut(first)
             {
                 *sum += bytes;
             }
         }
-        let named = |(number, bytes): (u32, u64)| Some(SnapshotUse { id: *chain.states().get(&number)?, bytes });
-        uses.into_iter().filter_map(named).collect()
+        uses.into_values().map(|(id, bytes)| SnapshotUse { id, bytes }).collect()
     }
 
-    /// Bytes of the blocks all of whose states go.
-    fn freed(&self, id: VolumeId, goes: impl Fn(KeptId) -> bool, newest_goes: bool) -> u64 {
+    /// Bytes of the blocks all of whose states go. Those of two-way syncs are no kept roots.
+    fn freed(&self, id: VolumeId, goes: impl Fn(Option<KeptId>) -> bool, newest_goes: bool) -> u64 {
         let Some(chain) = self.chains.get(&id) else { return 0 };
         let going = Chosen::new(chain, &goes);
         let is_covered = |run: &Run| {
@@ -126,7 +129,7 @@ impl Books {
         self.sums.iter().filter(|(runs, _)| runs.iter().all(is_covered)).map(|(_, bytes)| bytes).sum()
     }
 
-    fn chosen(&self, is_chosen: impl Fn(KeptId) -> bool) -> BTreeMap<u64, Chosen> {
+    fn chosen(&self, is_chosen: impl Fn(Option<KeptId>) -> bool) -> BTreeMap<u64, Chosen> {
         self.chains.iter().map(|(id, chain)| (id.0, Chosen::new(chain, &is_chosen))).collect()
     }
 }
@@ -139,11 +142,11 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn new(chain: &Chain, is_chosen: &impl Fn(KeptId) -> bool) -> Self {
+    fn new(chain: &Chain, is_chosen: &impl Fn(Option<KeptId>) -> bool) -> Self {
         let numbers = chain.states().keys().copied().collect();
         let mut before = vec![0];
         for root in chain.states().values() {
-            before.push(before[before.len() - 1] + is_chosen(*root) as usize);
+            before.push(before[before.len() - 1] + is_chosen(KeptId::parse(root)) as usize);
         }
         Self { numbers, before }
     }
