@@ -59,7 +59,7 @@ impl Chain {
         let (mut came, _) = super::differences(&self.nothing_kept, kept.tree())?;
         let there: HashMap<Bytes, ()> = came.iter().map(|(id, _)| (id.clone(), ())).collect();
         came.retain(|(id, _)| !self.numbers.contains_key(id));
-        Ok((came, self.states.values().cloned().filter(|id| !there.contains_key(id)).collect()))
+        Ok((came, self.states.values().filter(|id| !there.contains_key(*id)).cloned().collect()))
     }
 
     pub(super) fn set_kept(&mut self, kept: Kept) {

@@ -139,12 +139,12 @@ impl Run {
 }
 
 /// What a key is found by: where its runs begin and end. Those that go on have no end, so few begin at the newest state.
-fn edges(key: &Key) -> impl Iterator<Item = (u64, u32)> + use<> {
+fn edges(key: &Key) -> impl Iterator<Item = (u64, u32)> {
     let edges = |run: Run| {
         let last = (run.last != NEWEST).then_some(run.last);
         [Some(run.first), last].into_iter().flatten().map(move |edge| (run.volume, edge))
     };
-    key.to_vec().into_iter().flat_map(edges)
+    key.iter().copied().flat_map(edges)
 }
 
 /// The runs may be too many for a key of a note, so that has their hash.
