@@ -23,7 +23,6 @@ pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Resu
                 }
                 looked = Instant::now();
                 shared.store.refresh_copies();
-                shared.ledger.wake.wake();
                 if shared.rest() {
                     break;
                 }
@@ -68,5 +67,10 @@ fn maintain(shared: &Shared, volume: &Volume) -> Result<()> {
     let is_due = !volume.is_quiet() && volume.last_checkpoint.lock().at.elapsed() >= CHECKPOINT_INTERVAL;
     let is_large = volume.layers.overlay.memory_bytes() >= OVERLAY_BYTES_CHECKPOINT
         || volume.journal.lock().bytes >= JOURNAL_BYTES_CHECKPOINT;
-    if is_due || is_large || volume.is_root_old() { volume.checkpoint() } else { Ok(()) }
+    if is_due || is_large || volume.is_root_old() {
+        volume.checkpoint()?;
+        // Only then: what it reads keeps the pool from resting.
+        shared.ledger.wake.wake();
+    }
+    Ok(())
 }
