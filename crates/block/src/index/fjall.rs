@@ -11,6 +11,7 @@ use crate::{Error, Name, Position, Result, StoreId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::catch_unwind;
 use std::path::Path;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -116,7 +117,12 @@ impl FjallIndex {
         }
     }
 
+    /// Some damage makes fjall panic while it opens its files. That is damage as any other.
     fn open_database(path: &Path) -> fjall::Result<Self> {
+        catch_unwind(|| Self::open_keyspaces(path)).unwrap_or(Err(fjall::Error::Unrecoverable))
+    }
+
+    fn open_keyspaces(path: &Path) -> fjall::Result<Self> {
         let database = Database::builder(path)
             .cache_size(INDEX_CACHE_BYTES)
             .max_journaling_size(INDEX_JOURNAL_BYTES_MAX)
