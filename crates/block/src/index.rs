@@ -10,6 +10,7 @@
 mod fjall;
 mod memory;
 mod private_copy;
+mod table_lists;
 
 pub use fjall::FjallIndex;
 pub use memory::MemoryIndex;

@@ -106,7 +106,7 @@ mod tests {
 
     fn body(bytes: usize) -> Vec<u8> {
         let mut body = vec![0; bytes];
-        Hasher::new().update(&bytes.to_le_bytes()).finalize_xof().fill(&mut body);
+        Hasher::new().update(&(bytes as u64).to_le_bytes()).finalize_xof().fill(&mut body);
         body
     }
 

@@ -1,7 +1,7 @@
 //! Damage of the index's own files: it is made again or refused in words, and nothing wrong is ever served.
 //!
 //! A store in a real directory is copied, one file of its index is damaged at random, and all blocks are read. `INDEX_TRIALS` sets how
-//! often, `INDEX_FIRST` with which seed it begins; a failure names its seed.
+//! often, `INDEX_FIRST` with which seed it begins; a failure names its seed. With `INDEX_TELL` each trial is told before it begins.
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
@@ -109,6 +109,9 @@ fn trial(template: &Path, blocks: &[(Name, Block)], seed: u64) -> Result<Outcome
     let path = directory.path().join("store");
     copy(template, &path);
     let what = damage(&path.join("index"), &mut Random::new(seed));
+    if std::env::var_os("INDEX_TELL").is_some() {
+        eprintln!("seed {seed}: {what}");
+    }
     let told = |why: &str| format!("{what}: {why}");
     let outcome = match open(&path) {
         Err(_) => Outcome::Refused,

@@ -5,7 +5,7 @@
 //! So the state never runs ahead of the entries. After a crash between the two it lags behind them, and the log is read again
 //! from there: what is ingested twice says the same.
 
-use super::{Index, IndexState, IndexUpdate, Location, Totals, private_copy};
+use super::{Index, IndexState, IndexUpdate, Location, Totals, private_copy, table_lists};
 use crate::limits::{INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS};
 use crate::{Error, Name, Position, Result, StoreId};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -119,6 +119,9 @@ impl FjallIndex {
 
     /// Some damage makes fjall panic while it opens its files. That is damage as any other.
     fn open_database(path: &Path) -> fjall::Result<Self> {
+        if !table_lists::are_whole(path)? {
+            return Err(fjall::Error::Unrecoverable);
+        }
         catch_unwind(|| Self::open_keyspaces(path)).unwrap_or(Err(fjall::Error::Unrecoverable))
     }
 

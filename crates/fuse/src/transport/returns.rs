@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use std::io;
+use zerocopy::IntoBytes;
 
 /// An entry whose answer is in its buffers.
 pub(super) struct Answered {
@@ -40,7 +41,7 @@ impl Returns {
         let is_first = all.len() == 1;
         drop(all);
         // Those that come before the thread has taken the first are taken with it.
-        if is_first && let Err(error) = rustix::io::write(&self.event, &1_u64.to_ne_bytes()) {
+        if is_first && let Err(error) = rustix::io::write(&self.event, 1_u64.as_bytes()) {
             tracing::error!(%error, "cannot wake a ring's thread");
         }
     }
