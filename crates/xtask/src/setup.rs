@@ -66,6 +66,16 @@ const BENCH_PACKAGES: &[Package] = &[
 /// What the benchmark compares with where Debian has it.
 const BENCH_PACKAGES_OPTIONAL: &[Package] = &[Package { name: "zfs-fuse", program: "zfs-fuse" }];
 
+/// What the benchmark of mirrors compares with.
+const MIRROR_BENCH_PACKAGES: &[Package] = &[
+    Package { name: "xfsprogs", program: "mkfs.xfs" },
+    Package { name: "mount", program: "losetup" },
+    Package { name: "rsync", program: "rsync" },
+    Package { name: "restic", program: "restic" },
+    Package { name: "borgbackup", program: "borg" },
+    Package { name: "btrfs-progs", program: "mkfs.btrfs" },
+];
+
 /// A subcommand of Cargo, pinned.
 pub(crate) struct CargoTool {
     name: &'static str,
@@ -106,6 +116,14 @@ pub(crate) fn bench_packages() -> Result<()> {
     packages(PACKAGES)?;
     fuse_device()?;
     packages(BENCH_PACKAGES)?;
+    packages(BENCH_PACKAGES_OPTIONAL).unwrap_or_else(|error| println!("going on without: {error:#}"));
+    Ok(())
+}
+
+/// Installs what the benchmark of mirrors needs.
+pub(crate) fn mirror_bench_packages() -> Result<()> {
+    fuse_device()?;
+    packages(MIRROR_BENCH_PACKAGES)?;
     packages(BENCH_PACKAGES_OPTIONAL).unwrap_or_else(|error| println!("going on without: {error:#}"));
     Ok(())
 }

@@ -8,6 +8,7 @@
 
 mod disk;
 mod input;
+mod mirror;
 mod peers;
 mod plot;
 mod results;
@@ -43,6 +44,8 @@ const DISK_BYTES_MIN: u64 = 1 << 30;
 const QUICK_FACTOR: f64 = 0.004;
 /// Beside what the shortest run plays, unless it is told.
 const QUICK_PEERS: [Kind; 2] = [Kind::Floor, Kind::Ext4];
+/// What is no workload on a mount.
+const MIRROR: &str = "mirror";
 /// Lines between which the table lies in the documentation.
 const TABLE_BEGIN: &str = "<!-- bench: begin -->\n";
 const TABLE_END: &str = "<!-- bench: end -->\n";
@@ -50,7 +53,7 @@ const TABLE_END: &str = "<!-- bench: end -->\n";
 /// What to measure, beside what, and how long.
 #[derive(Args, Default)]
 pub(crate) struct Options {
-    /// Play only these workloads [default: all]
+    /// Play only these workloads [default: all]; `mirror` alone: syncs, beside rsync, restic, borg, btrfs and ZFS
     workloads: Vec<String>,
     /// Compare with these file systems [default: all]
     #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
@@ -108,6 +111,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if snapshots::is_chosen(&options.workloads) {
         return snapshots::run(options);
+    }
+    if options.workloads == [MIRROR] {
+        let directory =
+            options.dir.clone().map_or_else(|| Ok(workspace::target_dir()?.join("bench-mirror")), anyhow::Ok)?;
+        return mirror::run(options, &directory);
     }
     let groups = workloads::chosen(&options.workloads)?;
     setup::bench_packages()?;

@@ -106,7 +106,7 @@ impl Pool {
     }
 
     /// A call of the binary for this pool.
-    pub(super) fn command<const N: usize>(&self, arguments: [&str; N]) -> Program {
+    pub(crate) fn command<const N: usize>(&self, arguments: [&str; N]) -> Program {
         let program = Program::new(&self.binary)
             .arguments(arguments)
             .environment("PANTALA_STORE", &self.store)

@@ -119,10 +119,20 @@ pub(super) fn make(kind: Kind, ground: &Ground) -> Result<Box<dyn Mounted>> {
     })
 }
 
+/// Makes a file system of the kernel and mounts it at `mount`.
+pub(super) fn kernel_mount(kind: Kind, ground: &Ground) -> Result<Box<dyn Mounted>> {
+    Ok(Box::new(kernel::KernelMount::make(kind, ground, "mount")?))
+}
+
+/// Ends the daemon of ZFS whose number is in this file, if there is one.
+pub(super) fn clear_zfs(pid_file: &Path) -> Result<()> {
+    zfs::clear(pid_file)
+}
+
 /// Ends the daemons that an earlier run left behind.
 pub(super) fn clear(directory: &Path) -> Result<()> {
     crate::real::process::kill_all_of_store(&pantala::store(directory))?;
-    zfs::clear(directory)
+    zfs::clear(&directory.join(zfs::PID_FILE))
 }
 
 /// Waits until something is mounted at a place.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const POOL: &str = "pantala-bench";
-const PID_FILE: &str = "zfs.pid";
+pub(super) const PID_FILE: &str = "zfs.pid";
 
 pub(super) struct ZfsMount {
     point: PathBuf,
@@ -90,9 +90,9 @@ impl Drop for ZfsMount {
     }
 }
 
-/// Ends the daemon that an earlier run left behind.
-pub(super) fn clear(directory: &Path) -> Result<()> {
-    let Ok(pid) = fs::read_to_string(directory.join(PID_FILE)) else { return Ok(()) };
+/// Ends the daemon that an earlier run left behind, whose number is in this file.
+pub(super) fn clear(pid_file: &Path) -> Result<()> {
+    let Ok(pid) = fs::read_to_string(pid_file) else { return Ok(()) };
     let Ok(pid) = pid.trim().parse::<u32>() else { return Ok(()) };
     // Its number may be another's by now.
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
