@@ -118,6 +118,12 @@ pub enum Error {
         /// The version of this side.
         ours: u16,
     },
+    /// An object store failed.
+    #[error("{why}")]
+    Objects {
+        /// What happened, where.
+        why: String,
+    },
     /// The other thread of a transfer has failed, and says why.
     #[error("the transfer was given up")]
     Abandoned,

@@ -12,6 +12,7 @@
 //!
 //! What this module deliberately does not know: what is in the trees that it keeps.
 
+mod archive;
 mod changes;
 mod history;
 mod key;
@@ -28,6 +29,7 @@ mod snapshot_name;
 mod snapshots;
 mod versions;
 
+pub use archive::Archive;
 pub use key::KeptId;
 pub use meetings::{Meeting, Peer};
 pub use retention::{BadRetention, Retention};

@@ -100,8 +100,8 @@ pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
 pub use kept::{
-    BadRetention, Deleted, KeptId, KeptRoot, Meeting, Peer, Retention, Schedule, Snapshot, SnapshotError, Snapshots,
-    Version,
+    Archive, BadRetention, Deleted, KeptId, KeptRoot, Meeting, Peer, Retention, Schedule, Snapshot, SnapshotError,
+    Snapshots, Version,
 };
 pub use ledger::{SnapshotUse, SpaceUse, VolumeUse};
 pub use meeting::{Adopting, MergeOutcome, MergeRequest, Past, common_state};
@@ -112,7 +112,7 @@ pub use names::{Creator, NewInode, NewPermissions};
 pub use pool::{Pool, PoolError, PoolOptions};
 pub use rename::RenameMode;
 pub use repair::{Fallback, RepairedVolume};
-pub use replica::{Pinned, Receiving, State};
+pub use replica::{Pinned, REPLICA_RETENTION, Receiving, State};
 pub use scrub::{Finding, Scrub, ScrubPoint, ScrubProgress, ScrubStage, User};
 pub use settings::{SETTINGS, Setting, SettingError, Settings};
 pub use space::{VolumeSpace, VolumeStatus};

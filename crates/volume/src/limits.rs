@@ -186,6 +186,12 @@ pub(crate) const SCRUB_WALK_STEP_BLOCKS: usize = 1_000;
 /// Users that a scrub names of a block.
 pub(crate) const SCRUB_USERS_MAX: usize = 100;
 
+/// Nodes of an archive's kept roots that are held decoded, in bytes.
+pub(crate) const ARCHIVE_CACHE_BYTES: u64 = 4 << 20;
+
+/// Kept roots of an archive.
+pub(crate) const KEPT_ROOTS_MAX: usize = 1 << 20;
+
 /// Threads that cut full blocks ahead of a sync, per pool.
 pub(crate) const FLUSH_THREADS: usize = 2;
 

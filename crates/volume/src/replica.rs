@@ -26,6 +26,9 @@ pub struct State {
     pub(crate) sealed: Option<Sealed>,
 }
 
+/// What a replica keeps of history unless its user says otherwise: a drive is where old states are looked for.
+pub const REPLICA_RETENTION: &str = "1d:1h,30d:1d,forever:1w";
+
 const STATE_VERSION: u8 = 1;
 
 /// Of an encrypted volume.
@@ -74,13 +77,13 @@ impl State {
     }
 
     /// What a new replica begins with: nothing, but its names are hashed as the source's.
-    fn before_anything(&self) -> Self {
+    pub fn before_anything(&self) -> Self {
         let counters = Counters { next_inode: crate::Inode::FIRST.0, inodes: 0, allocated_bytes: 0 };
         let sealed = self.sealed.map(|_| Sealed { tag: [0; 32], slots: None });
         Self { tree: None, counters, sealed, ..*self }
     }
 
-    fn root(&self, sequence: u64, replay_from: Position) -> Root {
+    pub(crate) fn root(&self, sequence: u64, replay_from: Position) -> Root {
         let Self { tree, counters, hash_seed, taken, sealed } = *self;
         Root { tree, kept: None, sequence, replay_from, counters, hash_seed, taken, sealed }
     }

@@ -4,7 +4,7 @@ use super::StoreArgument;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// Keep copies of volumes elsewhere: on a drive, in another store, on another machine
+/// Keep copies of volumes elsewhere: on a drive, in another store, on another machine, in an object store
 ///
 /// A replica may be away for as long as it likes: a sync finds out what it lacks and sends that. The source keeps no list of its
 /// replicas; what `add` writes down is only a name for a place.
@@ -32,10 +32,12 @@ pub(crate) enum MirrorCommand {
 /// Give a place for a replica a name, and make an empty replica there
 ///
 /// The place is the directory of a store, which is made if it is not there, or ssh://[USER@]HOST[:PORT]/PATH; over there, `pantala`
-/// must be in the PATH.
+/// must be in the PATH. Or it is an object store: s3://BUCKET/PREFIX, with keys, region and endpoint from AWS_ACCESS_KEY_ID,
+/// AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL, or file:///DIRECTORY, which lays the same objects out as files.
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala mirror add main /media/drive/pantala --name drive\n  \
                         pantala mirror add main ssh://backup@attic/srv/pantala\n  \
+                        pantala mirror add main s3://backups/main\n  \
                         pantala mirror add main ssh://laptop/var/lib/pantala --pull   # the replica is here")]
 pub(crate) struct MirrorAdd {
     #[command(flatten)]

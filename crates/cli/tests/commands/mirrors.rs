@@ -80,6 +80,33 @@ fn a_drive_is_added_synced_read_promoted_and_followed() {
 }
 
 #[test]
+fn an_object_store_is_added_synced_verified_and_restored_from() {
+    let pool = Pool::up();
+    let home = pool.home().canonicalize().unwrap();
+    let url = format!("file://{}/objects", home.display());
+    fill(&pool, "one");
+    pool.run(&["mirror", "sync"]).failed_saying(&["no mirrors"]);
+    pool.run(&["mirror", "add", "main", &url, "--name", "cloud"]).succeeded();
+    let first = &json(pool.run(&["mirror", "sync", "--json"]))[0];
+    assert!(first["blocks"].as_u64().unwrap() > 3);
+    fill(&pool, "two");
+    let second = &json(pool.run(&["mirror", "sync", "--json"]))[0];
+    let status = &json(pool.run(&["mirror", "status", "--json"]))[0];
+    assert_eq!((&status["state"], &status["root"]), (&"in-step".into(), &second["root"]));
+    assert!(pool.run(&["mirror", "verify", "cloud"]).succeeded().contains("all is there"));
+
+    let restored = home.join("restored").to_str().unwrap().to_owned();
+    let add = ["mirror", "add", "main", &url, "--pull", "--name", "cloud", "--store", &restored];
+    pool.run(&add).succeeded();
+    pool.run(&["mirror", "sync", "--store", &restored]).succeeded();
+    let listed = json(pool.run(&["mirror", "status", "--store", &restored, "--json"]));
+    assert_eq!(listed[0]["root"], second["root"]);
+
+    fs::rename(home.join("objects"), home.join("elsewhere")).unwrap();
+    pool.run(&["mirror", "sync"]).failed_saying(&["no such directory"]);
+}
+
+#[test]
 fn a_pool_that_is_up_read_only_is_not_changed() {
     let pool = Pool::up();
     fill(&pool, "one");

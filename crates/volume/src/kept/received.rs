@@ -30,7 +30,7 @@ impl Volume {
 }
 
 impl Kept {
-    fn wanted(&self, offered: &[KeptRoot], retention: &Retention, now: Timestamp) -> Result<Vec<KeptRoot>> {
+    pub(super) fn wanted(&self, offered: &[KeptRoot], retention: &Retention, now: Timestamp) -> Result<Vec<KeptRoot>> {
         let mut times: BTreeSet<_> = offered.iter().filter(|root| is_history(root)).map(KeptRoot::taken).collect();
         for root in self.history(Timestamp::FIRST, Timestamp::LAST)? {
             times.insert(root?.taken());
@@ -52,7 +52,7 @@ impl Kept {
     }
 
     /// Whether a state stands in the history with the time at which it was taken.
-    fn has_history(&self, root: &Root) -> Result<bool> {
+    pub(super) fn has_history(&self, root: &Root) -> Result<bool> {
         for kept in self.history(root.taken, root.taken)? {
             if kept?.tree == root.tree {
                 return Ok(true);
@@ -62,7 +62,7 @@ impl Kept {
     }
 
     /// With kept roots of a source. A snapshot that has the name of one of them, and is another one, gets a new name.
-    fn with_received(&self, offered: &[KeptRoot]) -> Result<Self> {
+    pub(super) fn with_received(&self, offered: &[KeptRoot]) -> Result<Self> {
         let mut kept = self.clone();
         for root in offered {
             kept = kept.with_one_received(root)?;

@@ -2,14 +2,11 @@
 
 use super::{Pool, PoolError, check_free, find};
 use crate::catalog::{Role, VolumeId, VolumeIdentity, VolumeInfo};
-use crate::replica::{State, first_root};
+use crate::replica::{REPLICA_RETENTION, State, first_root};
 use crate::{Settings, Volume};
 use block::{Block, Blocks, LINKS_MAX, Name};
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// What a replica keeps of history unless its user says otherwise: a drive is where old states are looked for.
-const RETENTION: &str = "1d:1h,30d:1d,forever:1w";
 
 /// The body of a block that only holds what was received together. It means nothing.
 const RECEIVED: Bytes = Bytes::from_static(b"received");
@@ -26,7 +23,7 @@ impl Pool {
         check_free(&catalog, name)?;
         let now = self.shared.environment.now();
         let mut settings = Settings::default();
-        settings.set(crate::kept::RETENTION_SETTING, RETENTION)?;
+        settings.set(crate::kept::RETENTION_SETTING, REPLICA_RETENTION)?;
         let id = catalog.next_volume()?;
         let info = VolumeInfo { id, identity, name: name.into(), created: now, role: Role::Replica, settings };
         let root = first_root(state, self.shared.store.position());

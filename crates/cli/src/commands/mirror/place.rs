@@ -1,4 +1,4 @@
-//! Where a store is: a directory of this machine, or one of another machine.
+//! Where a store is: a directory of this machine, one of another machine, or an object store.
 
 use crate::defaults;
 use anyhow::{Context, Result, bail, ensure};
@@ -18,6 +18,8 @@ pub(super) enum Place {
         /// Absolute, or from the home directory on with `~/`.
         path: String,
     },
+    /// An object store, by its URL.
+    Objects(String),
 }
 
 const SSH: &str = "ssh://";
@@ -28,8 +30,14 @@ const USUAL_NAME: &str = "pantala";
 impl Place {
     /// The place that a user means.
     pub(super) fn parse(text: &str) -> Result<Self> {
+        if text.starts_with(objects::S3) || text.starts_with(objects::FILE) {
+            return Ok(Self::Objects(text.trim_end_matches('/').to_owned()));
+        }
         let Some(rest) = text.strip_prefix(SSH) else {
-            ensure!(!text.contains("://"), "{text}: only directories and ssh://[USER@]HOST[:PORT]/PATH can be places");
+            ensure!(
+                !text.contains("://"),
+                "{text}: places are directories, ssh://[USER@]HOST[:PORT]/PATH, s3://BUCKET/PREFIX and file:///DIRECTORY"
+            );
             let path = defaults::absolute(text.as_ref())?;
             return Ok(Self::Directory(path.canonicalize().unwrap_or(path)));
         };
@@ -50,6 +58,10 @@ impl Place {
     pub(super) fn usual_name(&self) -> Option<String> {
         match self {
             Self::Machine { host, .. } => Some(host.rsplit('@').next().unwrap_or(host).to_owned()),
+            Self::Objects(url) => {
+                let (_, rest) = url.split_once("://")?;
+                rest.rsplit('/').find(|part| !part.is_empty() && *part != USUAL_NAME).map(str::to_owned)
+            }
             Self::Directory(path) => {
                 let names = path.components().rev().filter_map(|part| match part {
                     std::path::Component::Normal(name) => name.to_str(),
@@ -65,6 +77,7 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path) => path.display().fmt(formatter),
+            Self::Objects(url) => url.fmt(formatter),
             Self::Machine { host, port, path } => {
                 let port = port.map_or(String::new(), |port| format!(":{port}"));
                 let slash = if path.starts_with('/') { "" } else { "/" };
@@ -83,6 +96,9 @@ mod tests {
         let machine = |host: &str, port, path: &str| Place::Machine { host: host.into(), port, path: path.into() };
         let cases = [
             ("/media/drive/pantala", Place::Directory("/media/drive/pantala".into()), "drive"),
+            ("s3://attic/copies/pantala", Place::Objects("s3://attic/copies/pantala".into()), "copies"),
+            ("s3://attic", Place::Objects("s3://attic".into()), "attic"),
+            ("file:///media/drive/pantala", Place::Objects("file:///media/drive/pantala".into()), "drive"),
             ("/srv/copies", Place::Directory("/srv/copies".into()), "copies"),
             ("ssh://attic/srv/pantala", machine("attic", None, "/srv/pantala"), "attic"),
             ("ssh://me@attic:2222/~/pantala", machine("me@attic", Some(2222), "~/pantala"), "attic"),

@@ -1,4 +1,4 @@
-//! Reaching a store, whoever has it: nobody, a node of this machine, or another machine.
+//! Reaching a store, whoever has it: nobody, a node of this machine, another machine, or a server of objects.
 
 use super::place::Place;
 use crate::control::Client as NodeClient;
@@ -9,6 +9,7 @@ use mirror::{
     Client, Listed, LocalPeer, LocalReplica, LocalSource, LocalVerifiable, Origin, PeerVolume, ReplicaMode,
     ReplicaVolume, SourceVolume, Verifiable,
 };
+use objects::{Bucket, ObjectPlace};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,8 @@ pub(super) enum Reached {
     Here(Pool),
     /// Asked through a node's socket, or through `ssh`.
     Elsewhere { client: Client, _ssh: Option<Ssh> },
+    /// Objects, of which this process makes sense itself.
+    Objects { place: ObjectPlace, is_file: bool },
 }
 
 /// The `ssh` that a connection goes through.
@@ -48,6 +51,7 @@ impl Reached {
         match place {
             Place::Directory(path) => Self::open_directory(path, if_missing),
             Place::Machine { host, port, path } => Self::open_machine(host, *port, path, if_missing),
+            Place::Objects(url) => Self::open_objects(url, if_missing),
         }
         .with_context(|| format!("cannot reach {place}"))
     }
@@ -57,6 +61,11 @@ impl Reached {
             Some(node) => Ok(Self::Elsewhere { client: connect(node.into_mirror()?)?, _ssh: None }),
             None => Ok(Self::Here(open_pool(path, if_missing)?)),
         }
+    }
+
+    fn open_objects(url: &str, if_missing: IfMissing) -> Result<Self> {
+        let bucket = Bucket::open(url, if_missing == IfMissing::Make)?;
+        Ok(Self::Objects { place: ObjectPlace::new(bucket), is_file: url.starts_with(objects::FILE) })
     }
 
     fn open_machine(host: &str, port: Option<u16>, path: &str, if_missing: IfMissing) -> Result<Self> {
@@ -78,6 +87,7 @@ impl Reached {
         Ok(match self {
             Self::Here(pool) => mirror::list(pool)?,
             Self::Elsewhere { client, .. } => client.list()?,
+            Self::Objects { place, .. } => place.list()?,
         })
     }
 
@@ -86,6 +96,7 @@ impl Reached {
         Ok(match self {
             Self::Here(pool) => Box::new(LocalSource::open(pool, which)?),
             Self::Elsewhere { client, .. } => Box::new(client.open_source(which)?),
+            Self::Objects { place, .. } => Box::new(place.source(which)?),
         })
     }
 
@@ -95,6 +106,7 @@ impl Reached {
         Ok(match self {
             Self::Here(pool) => Box::new(LocalReplica::open(pool, *identity, name, state, mode)?),
             Self::Elsewhere { client, .. } => Box::new(client.open_replica(*identity, name, state, mode)?),
+            Self::Objects { place, .. } => Box::new(place.replica(origin, mode)?),
         })
     }
 
@@ -103,6 +115,9 @@ impl Reached {
         Ok(match self {
             Self::Here(pool) => Box::new(LocalPeer::open(pool, which)?),
             Self::Elsewhere { client, .. } => Box::new(client.open_peer(which)?),
+            Self::Objects { .. } => {
+                bail!("an object store holds replicas and is nobody's original: sync without --both")
+            }
         })
     }
 
@@ -111,12 +126,13 @@ impl Reached {
         match self {
             Self::Here(pool) => Box::new(LocalVerifiable::new(pool)),
             Self::Elsewhere { client, .. } => Box::new(client),
+            Self::Objects { place, .. } => Box::new(place.verifiable()),
         }
     }
 
     /// Whether this process alone has the store, so that nobody has it once this process has ended.
     pub(super) fn is_here(&self) -> bool {
-        matches!(self, Self::Here(_))
+        matches!(self, Self::Here(_) | Self::Objects { is_file: true, .. })
     }
 
     /// Gives back the space of what nothing needs, if this process alone has the store: there is no node that would. False if it
