@@ -112,6 +112,10 @@ impl<'a> Scene<'a> {
         self.mounted.sync()
     }
 
+    pub(super) fn is_collecting(&self) -> Result<Option<bool>> {
+        self.mounted.is_collecting()
+    }
+
     pub(super) fn daemon(&self) -> Result<Option<u32>> {
         self.mounted.daemon()
     }

@@ -57,6 +57,7 @@ const TARGETS: &[(&str, Subject, Bound)] = &[
     ("sync overwrite 1", Peer("btrfs"), AtLeast(2.0)),
     ("sync overwrite 1", Own("sync bare 1"), AtLeast(0.8)),
     ("sync overwrite 8", Own("sync overwrite 1"), AtLeast(3.0)),
+    ("append beside collection", Own("append alone"), AtLeast(0.7)),
     ("sync create 1", Peer("ext4"), AtLeast(1.0)),
     ("sync create 1", Peer("xfs"), AtLeast(1.0)),
     ("sync create 1", Peer("btrfs"), AtLeast(2.0)),

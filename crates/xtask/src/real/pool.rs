@@ -89,6 +89,15 @@ impl Pool {
         serde_json::from_str(&json).with_context(|| format!("`pantala status --json` is not JSON: {json}"))
     }
 
+    /// Whether garbage is collected just now.
+    pub(crate) fn is_collecting(&self) -> Result<bool> {
+        let json = self.command(["gc", "--status", "--json"]).output()?;
+        let status: Value = serde_json::from_str(&json).context("`pantala gc --status --json` is not JSON")?;
+        status["is_running"]
+            .as_bool()
+            .with_context(|| format!("`pantala gc --status --json` has no .is_running: {json}"))
+    }
+
     /// The daemon's process.
     pub(crate) fn daemon(&self) -> Result<u32> {
         let status = self.status()?;

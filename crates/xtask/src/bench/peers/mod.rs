@@ -86,6 +86,11 @@ pub(super) trait Mounted {
         Ok(Vec::new())
     }
 
+    /// Whether it collects garbage just now, if it ever does.
+    fn is_collecting(&self) -> Result<Option<bool>> {
+        Ok(None)
+    }
+
     /// A directory on the same disk that is not in the file system itself, if there is one.
     fn below(&self) -> Option<PathBuf> {
         None

@@ -61,6 +61,10 @@ impl Mounted for PantalaMount {
         Ok(counted.filter_map(|(name, count)| Some((name.clone(), count.as_u64()?))).collect())
     }
 
+    fn is_collecting(&self) -> Result<Option<bool>> {
+        self.pool.is_collecting().map(Some)
+    }
+
     fn below(&self) -> Option<PathBuf> {
         Some(self.below.point().to_owned())
     }

@@ -1,6 +1,7 @@
 //! The workloads, in groups: one group is played in one go on one file system.
 
 mod build;
+mod collection;
 mod create;
 pub(super) mod fio;
 mod git;
@@ -27,6 +28,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "seq", about: "fio, 1 MiB writes and reads in order", play: fio::sequential },
     Group { name: "rand", about: "fio, 4 KiB reads and writes all over a file", play: fio::random },
     Group { name: "sync", about: "small synced writes by 1 and 8 threads", play: synced::play },
+    Group { name: "collection", about: "small synced writes beside a garbage collection", play: collection::play },
     Group { name: "sqlite", about: "transactions", play: sqlite::play },
     Group { name: "pgbench", about: "transactions", play: pgbench::play },
 ];

@@ -42,7 +42,7 @@ pub(super) fn play(scene: &mut Scene) -> Result<()> {
 }
 
 /// A directory for each thread, with a file to append to and one to overwrite.
-fn prepare(directory: &Path, threads: u64) -> Result<()> {
+pub(super) fn prepare(directory: &Path, threads: u64) -> Result<()> {
     for thread in 0..threads {
         let own = directory.join(thread.to_string());
         fs::create_dir_all(&own)?;
@@ -52,6 +52,11 @@ fn prepare(directory: &Path, threads: u64) -> Result<()> {
         file.write_all_at(&bytes, 0)?;
     }
     Ok(())
+}
+
+/// Appends one by one, by one thread, for a time; gives appends per second.
+pub(super) fn append_for(directory: &Path, time: Duration) -> Result<f64> {
+    beside(directory, 1, time, append)
 }
 
 /// Gives steps per second, of all threads together.
@@ -113,7 +118,7 @@ fn bare(path: &Path, time: Duration) -> Result<f64> {
 }
 
 /// Bytes that differ from each other and do not compress.
-fn content(seed: u64, length: usize) -> Vec<u8> {
+pub(super) fn content(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());
