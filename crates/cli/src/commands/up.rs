@@ -20,8 +20,8 @@ pub(super) fn run(arguments: Up) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
     let mount = arguments.mount.as_deref().map(defaults::absolute).transpose()?;
     let options = Options { store, mount, read_only: arguments.read_only };
-    if let Some(client) = Client::connect(&options.store)? {
-        return already_up(client, &options);
+    if is_up_already(&options)? {
+        return Ok(());
     }
     if arguments.foreground {
         return node::run_in_foreground(&options);
@@ -43,16 +43,17 @@ fn start(options: &Options) -> Result<()> {
             Announcement::Locked(line) => line,
         };
         thread::sleep(POLL_INTERVAL);
-        if let Some(client) = Client::connect(&options.store)? {
-            return already_up(client, options);
+        if is_up_already(options)? {
+            return Ok(());
         }
         ensure!(started.elapsed() < OTHER_NODE_TIME_MAX, locked);
     }
 }
 
-/// The node is up; what is not mounted any more is mounted again.
-fn already_up(client: Client, options: &Options) -> Result<()> {
-    let before = client.status()?;
+/// Whether the node is up; what is not mounted any more is mounted again.
+fn is_up_already(options: &Options) -> Result<bool> {
+    let status = Client::connect(&options.store)?.map(Client::status_unless_it_ends).transpose()?;
+    let Some(before) = status.flatten() else { return Ok(false) };
     if let Some(wanted) = &options.mount {
         check_place(&before, wanted)?;
     }
@@ -62,7 +63,8 @@ fn already_up(client: Client, options: &Options) -> Result<()> {
     let mounts = status.mounts.iter();
     let lines =
         mounts.map(|mount| format!("already up: {} is mounted at {}", mount.volume, mount.mountpoint.display()));
-    Ok(output::print_lines(&lines.collect::<Vec<_>>())?)
+    output::print_lines(&lines.collect::<Vec<_>>())?;
+    Ok(true)
 }
 
 /// A pool that is up does not move.

@@ -40,12 +40,18 @@ impl Client {
 
     /// Asks, and waits for the answer. An answer that says no is an error.
     pub(crate) fn ask(self, request: &Request) -> Result<Response> {
-        let answer = || -> io::Result<Response> {
-            self.stream.set_read_timeout(Some(request.time_max()))?;
-            frame::write(&self.stream, request)?;
-            frame::read(&self.stream, RESPONSE_BYTES_MAX)
-        };
-        match answer().map_err(|error| self.no_answer(&error))? {
+        let answer = self.answer(request);
+        self.accept(answer)
+    }
+
+    fn answer(&self, request: &Request) -> io::Result<Response> {
+        self.stream.set_read_timeout(Some(request.time_max()))?;
+        frame::write(&self.stream, request)?;
+        frame::read(&self.stream, RESPONSE_BYTES_MAX)
+    }
+
+    fn accept(&self, answer: io::Result<Response>) -> Result<Response> {
+        match answer.map_err(|error| self.no_answer(&error))? {
             Response::Failed(line) => bail!(line),
             response => Ok(response),
         }
@@ -55,7 +61,7 @@ impl Client {
         let store = self.store.display();
         let why = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
-            ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => "it ended".to_owned(),
+            _ if is_end(error) => "it ended".to_owned(),
             _ => error.to_string(),
         };
         anyhow!(
@@ -95,7 +101,20 @@ impl Client {
 
     /// How the node is.
     pub(crate) fn status(self) -> Result<Status> {
-        match self.ask(&Request::Status)? {
+        let answer = self.answer(&Request::Status);
+        self.accept_status(answer)
+    }
+
+    /// How the node is; `None` if it ends just now. A killed one still takes connections for a moment.
+    pub(crate) fn status_unless_it_ends(self) -> Result<Option<Status>> {
+        match self.answer(&Request::Status) {
+            Err(error) if is_end(&error) => Ok(None),
+            answer => self.accept_status(answer).map(Some),
+        }
+    }
+
+    fn accept_status(&self, answer: io::Result<Response>) -> Result<Status> {
+        match self.accept(answer)? {
             Response::Status(status) => Ok(*status),
             _ => bail!("the node told no status; take it down and up again"),
         }
@@ -107,6 +126,11 @@ impl Client {
         let descriptor = pidfd_open(pid, PidfdFlags::empty()).context("cannot watch the node's process")?;
         Ok(NodeProcess { pid, descriptor })
     }
+}
+
+/// Whether the other side is gone.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 /// A node's process.

@@ -3,6 +3,8 @@
 use crate::pool::Pool;
 use rustix::process::Signal;
 use std::fs;
+use std::os::unix::net::UnixListener;
+use std::thread;
 
 #[test]
 fn up_brings_a_killed_node_back_with_what_was_synced() {
@@ -21,6 +23,20 @@ fn up_brings_a_killed_node_back_with_what_was_synced() {
     }
     pool.run(&["down"]).succeeded();
     assert!(!pool.is_mounted(), "no mount of the killed node is left");
+}
+
+/// The kernel closes a killed process's socket last.
+#[test]
+fn up_starts_a_node_beside_a_killed_one_that_still_takes_connections() {
+    let pool = Pool::up();
+    pool.end_daemon(Signal::KILL);
+    let socket = pool.store().join("control.sock");
+    fs::remove_file(&socket).unwrap();
+    let dying = UnixListener::bind(&socket).unwrap();
+    let ended = thread::spawn(move || drop(dying.accept().unwrap()));
+    pool.run(&["up"]).succeeded();
+    ended.join().unwrap();
+    assert!(pool.is_mounted());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Slots that are opened, changed, damaged and hostile.
+
 use super::*;
 use crate::RecoveryKey;
 use proptest::prelude::*;
