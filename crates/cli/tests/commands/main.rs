@@ -3,6 +3,7 @@
 mod bad_input;
 mod both_ways;
 mod busy;
+mod corruption;
 mod disks;
 mod encrypted;
 mod gc;
