@@ -60,23 +60,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(real::seed_from_clock);
     let directory = options.dir.clone().map_or_else(|| Ok(workspace::target_dir()?.join("fsx-test")), anyhow::Ok)?;
     let half = options.operations / 2;
-    std::thread::scope(|scope| {
-        let plays = PLAYS.map(|(name, play)| {
-            let place = directory.join(name);
-            let (fsx, binary) = (&fsx, &binary);
-            (name, scope.spawn(move || play(&Exercise::new(fsx, binary, &place)?, half, seed)))
-        });
-        plays.into_iter().try_for_each(|(name, play)| {
-            let outcome = play.join().unwrap_or_else(|_| bail!("it panicked"));
-            outcome.with_context(|| format!("{name}, seed {seed}"))
-        })
-    })?;
+    for (name, play) in PLAYS {
+        let played =
+            Exercise::new(&fsx, &binary, &directory.join(name)).and_then(|exercise| play(&exercise, half, seed));
+        played.with_context(|| format!("{name}, seed {seed}"))?;
+    }
     Ok(fs::remove_dir_all(&directory)?)
 }
 
 type Play = fn(&Exercise, usize, u64) -> Result<()>;
 
-/// What runs at once, each on a pool of its own.
+/// What runs one after another, each on a pool of its own: a program that is started beside another play can inherit its files.
 const PLAYS: [(&str, Play); 4] = [
     ("warm", Exercise::warm),
     ("cold", Exercise::cold),
