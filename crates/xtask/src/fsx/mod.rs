@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 type Play = fn(&Exercise, usize, u64) -> Result<()>;
 
-/// What runs one after another, each on a pool of its own: a program that is started beside another play can inherit its files.
+/// What runs one after another, each on a pool of its own. At once, a pool was seen to be kept in use by the program of another play.
 const PLAYS: [(&str, Play); 4] = [
     ("warm", Exercise::warm),
     ("cold", Exercise::cold),
