@@ -169,8 +169,10 @@ fn put_past(bytes: &mut Vec<u8>, past: &Past) {
     }
 }
 
+/// Takes what [`put_past`] writes: states before meetings, each in order, none twice.
 fn take_past(bytes: &mut Bytes) -> Result<Past> {
     let mut past = Past::default();
+    let sent = bytes.clone();
     while !bytes.is_empty() {
         match take_flags(bytes, 1)? {
             STATE => drop(past.states.insert(take_root(bytes)?, take_time(bytes)?)),
@@ -180,7 +182,9 @@ fn take_past(bytes: &mut Bytes) -> Result<Past> {
             }
         }
     }
-    Ok(past)
+    let mut in_order = Vec::with_capacity(sent.len());
+    put_past(&mut in_order, &past);
+    if in_order == sent { Ok(past) } else { Err(malformed()) }
 }
 
 const HAPPENED: [Happened; 4] = [Happened::Added, Happened::Removed, Happened::Renamed, Happened::Changed];
@@ -288,5 +292,18 @@ mod tests {
             assert_eq!(format!("{decoded:?}"), format!("{message:?}"));
             (0..=bytes.len()).for_each(|length| fuzz_message(&bytes[..length]));
         }
+    }
+
+    #[test]
+    fn a_past_that_says_something_twice_or_out_of_order_is_refused() {
+        let noted = Timestamp { seconds: 1, nanoseconds: 0 };
+        let state = |root| {
+            let past = Past { states: [(root, noted)].into(), meetings: Default::default() };
+            Message::Both(BothMessage::Past(past)).encode()
+        };
+        let (kind, none, some) = (&state(None)[..1], &state(None)[1..], &state(Some(Name::from_bytes([3; 32])))[1..]);
+        assert!(Message::decode([kind, none, some].concat().into()).is_ok());
+        assert!(Message::decode([kind, some, none].concat().into()).is_err());
+        assert!(Message::decode([kind, none, none].concat().into()).is_err());
     }
 }

@@ -4,7 +4,7 @@ use super::operation::Operation;
 use super::outcome::Outcome;
 use super::peer::Peer;
 use super::user::User;
-use rustix::fs::{FallocateFlags, FileType, IFlags, OFlags, RenameFlags};
+use rustix::fs::{FallocateFlags, FileType, IFlags, OFlags, RenameFlags, XattrFlags};
 use rustix::io::Errno;
 
 /// The flags of chattr(1) that are compared. That a file is immutable or append-only, an open over FUSE does not see: `may_open` looks
@@ -40,6 +40,8 @@ pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
         (Peer::Xfs, Operation::Truncate { size: 0, .. }) => true,
         // The names of its own need space ([`is_other_form`]).
         (Peer::Xfs, Operation::ListXattrs { buffer_bytes, .. }) => *buffer_bytes < XATTR_LIST_BYTES_MAX,
+        // An attribute that is to be created and to be replaced is created. ext4 fails, whether it is there or not.
+        (Peer::Xfs, Operation::SetXattr { flags, .. }) => flags.contains(XattrFlags::CREATE | XattrFlags::REPLACE),
         (Peer::Xfs, Operation::Open { flags, .. }) => flags.contains(OFlags::TRUNC) && !is_root,
         _ => false,
     }
