@@ -7,7 +7,6 @@ use crate::program::{Program, last_lines_of};
 use crate::{setup, workspace};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(120);
 /// How long to fuzz, and what.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How long each target runs
+    /// How long the targets run, beside each other
     #[arg(long, default_value_t = 60)]
     pub(crate) seconds: u32,
     /// Run only these targets
@@ -39,10 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         true => TARGETS.to_vec(),
         false => options.targets.iter().map(String::as_str).collect(),
     };
-    // A fuzzer keeps one processor busy.
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let failed: Vec<&str> =
-        targets.chunks(processors).flat_map(|targets| run_beside_each_other(targets, options.seconds)).collect();
+    let failed = run_beside_each_other(&targets, options.seconds);
     if !failed.is_empty() {
         bail!("failed: {}; again with: cargo xtask fuzz --target {}", failed.join(", "), failed.join(" --target "));
     }

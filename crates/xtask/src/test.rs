@@ -10,7 +10,7 @@ use clap::Args;
 pub(crate) struct Options {
     #[command(flatten)]
     selection: Selection,
-    /// How long each decoder is fed arbitrary bytes
+    /// How long the decoders are fed arbitrary bytes, beside each other
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     fuzz_seconds: u32,
 }

@@ -47,36 +47,70 @@ pub(crate) struct Options {
     /// Work in this directory, which is emptied first [default: fsx-test in the target directory]
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Only this play, in this process [default: all, beside each other]
+    #[arg(long, value_name = "PLAY", value_parser = PLAYS.map(|(name, _)| name))]
+    play: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { operations: 500_000, seed: None, dir: None }
+        Options { operations: 500_000, seed: None, dir: None, play: None }
     }
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let (fsx, binary) = (setup::fsx()?, real::build_binary()?);
     let seed = options.seed.unwrap_or_else(real::seed_from_clock);
     let directory = options.dir.clone().map_or_else(|| Ok(workspace::target_dir()?.join("fsx-test")), anyhow::Ok)?;
-    let half = options.operations / 2;
-    for (name, play) in PLAYS {
-        let played =
-            Exercise::new(&fsx, &binary, &directory.join(name)).and_then(|exercise| play(&exercise, half, seed));
-        played.with_context(|| format!("{name}, seed {seed}"))?;
+    match &options.play {
+        Some(name) => play(name, options.operations / 2, seed, &directory.join(name)),
+        None => play_all(options.operations, seed, &directory),
     }
-    Ok(fs::remove_dir_all(&directory)?)
 }
 
 type Play = fn(&Exercise, usize, u64) -> Result<()>;
 
-/// What runs one after another, each on a pool of its own. At once, a pool was seen to be kept in use by the program of another play.
+/// What runs, each on a pool of its own.
 const PLAYS: [(&str, Play); 4] = [
     ("warm", Exercise::warm),
     ("cold", Exercise::cold),
     ("ranges-warm", Exercise::ranges_warm),
     ("ranges-cold", Exercise::ranges_cold),
 ];
+
+/// Runs all plays beside each other, each as a process of its own: what one process starts has, until its exec, every file that the
+/// process has open, and so would for a moment be a user of another play's pool.
+fn play_all(operations: usize, seed: u64, directory: &Path) -> Result<()> {
+    // What all of them need is made once.
+    setup::fsx()?;
+    real::build_binary()?;
+    let program = std::env::current_exe().context("this program's own path")?;
+    let (operations, seed) = (operations.to_string(), seed.to_string());
+    let calls = PLAYS.map(|(name, _)| {
+        let call = Program::new(&program).arguments(["fsx", "--play", name, "--operations", &operations]);
+        call.arguments(["--seed", &seed, "--dir"]).argument(directory).run_time_max(RUN_TIME_MAX)
+    });
+    let outcomes = std::thread::scope(|scope| {
+        let running = calls.map(|call| scope.spawn(|| call.output()));
+        running.map(|thread| thread.join().expect("a play's thread does not panic"))
+    });
+    let mut failures = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Ok(printed) => print!("{printed}"),
+            Err(error) => failures.push(format!("{error:#}")),
+        }
+    }
+    if !failures.is_empty() {
+        bail!("{}", failures.join("\n"));
+    }
+    Ok(fs::remove_dir_all(directory)?)
+}
+
+fn play(name: &str, operations: usize, seed: u64, directory: &Path) -> Result<()> {
+    let (_, play) = PLAYS.into_iter().find(|(other, _)| *other == name).context("there is no such play")?;
+    let exercise = Exercise::new(&setup::fsx()?, &real::build_binary()?, directory);
+    exercise.and_then(|exercise| play(&exercise, operations, seed)).with_context(|| format!("{name}, seed {seed}"))
+}
 
 /// A pool to exercise on.
 struct Exercise {
