@@ -136,6 +136,9 @@ pub(crate) const INDEX_MEMTABLE_BYTES: u64 = 1 << 20;
 /// Write-ahead journals of the index. The least that it allows.
 pub(crate) const INDEX_JOURNAL_BYTES_MAX: u64 = 64 << 20;
 
+/// So many notes at a time become a table of the index; fewer go through its journal.
+pub(crate) const INGESTED_NOTES_MIN: usize = 1024;
+
 /// Threads that compact the index.
 pub(crate) const INDEX_THREADS: usize = 1;
 

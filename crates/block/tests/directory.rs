@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 use block::{Block, Blocks, Error, OpenMode, Record, RecordKind, Store, StoreOptions};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -190,5 +191,30 @@ fn what_is_in_the_index_alone_is_there_after_every_start() {
         store.flush_index().unwrap();
         drop(store);
         assert_filled(&reopen(folder.path()).unwrap());
+    }
+}
+
+/// Many notes at a time take another way into the index than few do.
+#[test]
+fn notes_are_what_was_noted_last_however_many_come_at_a_time() {
+    let folder = folder();
+    let mut expected = BTreeMap::new();
+    let batches = [(0..3000_u32, 1), (1000..1010, 2), (500..2500, 0), (600..605, 3), (0..3000, 4), (2990..2995, 0)];
+    for (numbers, content) in batches {
+        let store = create(folder.path());
+        let value = (content > 0).then(|| vec![content; 40]);
+        let notes: Vec<_> = numbers.map(|number| (number.to_be_bytes().to_vec(), value.clone())).collect();
+        store.write_notes(&notes).unwrap();
+        for (key, value) in notes {
+            match value {
+                Some(value) => expected.insert(key, value),
+                None => expected.remove(&key),
+            };
+        }
+        let noted = |store: &Store| store.notes(&[], 4000).unwrap().into_iter().collect::<BTreeMap<_, _>>();
+        assert_eq!(noted(&store), expected);
+        store.sync().unwrap();
+        drop(store);
+        assert_eq!(noted(&reopen(folder.path()).unwrap()), expected);
     }
 }

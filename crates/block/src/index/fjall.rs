@@ -4,11 +4,16 @@
 //! not go through fjall's journal, which would be replayed into memory at every start. The state follows in a batch that does.
 //! So the state never runs ahead of the entries. After a crash between the two it lags behind them, and the log is read again
 //! from there: what is ingested twice says the same.
+//!
+//! Notes are ingested as well where many come at a time. Few go through the journal, which costs less than a table of their own. An
+//! ingestion first writes out what its keyspace has in memory, so notes stay in order.
 
 use super::{Index, IndexState, IndexUpdate, Location, Totals, private_copy, table_lists};
-use crate::limits::{INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS};
+use crate::limits::{
+    INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS, INGESTED_NOTES_MIN,
+};
 use crate::{Error, Name, Position, Result, StoreId};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserValue};
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::catch_unwind;
@@ -139,15 +144,25 @@ impl FjallIndex {
         Ok(Self { path: path.display().to_string(), database, blocks, roots, state, notes })
     }
 
-    fn ingest(&self, update: &IndexUpdate) -> Result<()> {
+    fn ingest_blocks(&self, update: &IndexUpdate) -> Result<()> {
         let mut sorted: BTreeMap<_, _> = update.entries.iter().map(|(name, location)| (name, Some(location))).collect();
         sorted.extend(update.removed.iter().map(|name| (name, None)));
-        let mut ingestion = self.blocks.start_ingestion().map_err(self.failed("write"))?;
-        for (name, location) in sorted {
-            let name = &name.as_bytes()[..];
-            let written = match location {
-                Some(location) => ingestion.write(name, encode_location(location).as_bytes()),
-                None => ingestion.write_tombstone(name),
+        let encoded = |location| UserValue::from(encode_location(location).as_bytes());
+        let entries = sorted.into_iter().map(|(name, location)| (&name.as_bytes()[..], location.map(encoded)));
+        self.ingest(&self.blocks, entries)
+    }
+
+    /// Takes entries, which come in order, and removes those without a value: all of them or none.
+    fn ingest<'a, V: Into<UserValue>>(
+        &self,
+        keyspace: &Keyspace,
+        entries: impl Iterator<Item = (&'a [u8], Option<V>)>,
+    ) -> Result<()> {
+        let mut ingestion = keyspace.start_ingestion().map_err(self.failed("write"))?;
+        for (key, value) in entries {
+            let written = match value {
+                Some(value) => ingestion.write(key, value),
+                None => ingestion.write_tombstone(key),
             };
             written.map_err(self.failed("write"))?;
         }
@@ -218,7 +233,7 @@ impl Index for FjallIndex {
         let Some(IndexState { store, .. }) = self.state()? else {
             return Err(self.damaged());
         };
-        self.ingest(update)?;
+        self.ingest_blocks(update)?;
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         for (stream, position) in &update.roots {
             batch.insert(&self.roots, stream.to_le_bytes(), position.to_u64().to_le_bytes());
@@ -244,6 +259,10 @@ impl Index for FjallIndex {
     }
 
     fn write_notes(&self, notes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()> {
+        if notes.len() >= INGESTED_NOTES_MIN {
+            let sorted: BTreeMap<_, _> = notes.iter().map(|(key, value)| (&key[..], value.as_deref())).collect();
+            return self.ingest(&self.notes, sorted.into_iter());
+        }
         let mut batch = self.database.batch();
         for (key, value) in notes {
             match value {
