@@ -33,6 +33,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    memory::share_heaps();
     let arguments = Arguments::parse();
     match commands::run(arguments.command) {
         Ok(code) => code,
