@@ -53,6 +53,8 @@ const PACKAGES: &[Package] = &[
     // Mirrors on another machine.
     Package { name: "openssh-client", program: "ssh" },
     Package { name: "openssh-server", program: "sshd" },
+    // Installs the server of S3.
+    Package { name: "python3-pip", program: "pip3" },
 ];
 
 /// What the benchmark needs beside that.
@@ -90,12 +92,15 @@ pub(crate) const CARGO_DENY: CargoTool =
 pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", version: "0.13.2", options: &[] };
 
 const FSX_VERSION: &str = "0.3.2";
+/// `objects/tests/s3.rs` looks for this version.
+const MOTO_VERSION: &str = "5.2.5";
 
 /// Installs everything that the tests need.
 pub(crate) fn run() -> Result<()> {
     packages(PACKAGES)?;
     fuse_device()?;
     fsx()?;
+    moto()?;
     cargo_tool(&CARGO_FUZZ)
 }
 
@@ -109,6 +114,19 @@ pub(crate) fn fsx() -> Result<PathBuf> {
         workspace::cargo(["install", "--quiet", "--locked", &pinned, "--root"]).argument(root).run()?;
     }
     Ok(program)
+}
+
+/// A server that speaks S3. It lies in the target directory, so that no package of Python's that the machine has changes.
+fn moto() -> Result<()> {
+    let directory = workspace::target_dir()?.join(format!("moto-{MOTO_VERSION}"));
+    if directory.join("moto/server.py").is_file() {
+        return Ok(());
+    }
+    let pinned = format!("moto[server,s3]=={MOTO_VERSION}");
+    println!("installing {pinned}");
+    let pip =
+        Program::new("pip3").arguments(["install", "--quiet", "--no-warn-conflicts", "--target"]).argument(directory);
+    pip.argument(pinned).environment("PIP_ROOT_USER_ACTION", "ignore").run()
 }
 
 /// Installs what the benchmark needs beside what [`run`] installs.
