@@ -30,7 +30,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// The place that a URL names: `s3://BUCKET/PREFIX`, with keys, region and endpoint from the usual variables of the
-    /// environment, or `file:///DIRECTORY`, which is made if it is to be.
+    /// environment, or `file:///DIRECTORY`, which is made if it is to be, in one that is there: what lies above it may be a drive.
     pub fn open(url: &str, make: bool) -> Result<Self> {
         if let Some(path) = url.strip_prefix(FILE) {
             let failed = |why: String| Error::Url { url: url.to_owned(), why };
@@ -38,7 +38,7 @@ impl Bucket {
                 return Err(failed("give the whole path, as in file:///media/drive/pantala".to_owned()));
             }
             if make {
-                std::fs::create_dir_all(path).map_err(|error| failed(format!("cannot make the directory: {error}")))?;
+                make_directory(path).map_err(|error| failed(format!("cannot make the directory: {error}")))?;
             } else if !std::path::Path::new(path).is_dir() {
                 return Err(failed("there is no such directory: it is another drive, or it is not mounted".to_owned()));
             }
@@ -191,4 +191,14 @@ fn use_ring() {
         // Fails only if somebody else has chosen before.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+/// Makes a directory unless it is there.
+fn make_directory(path: &str) -> std::io::Result<()> {
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && std::path::Path::new(path).is_dir() => {
+            Ok(())
+        }
+        made => made,
+    }
 }

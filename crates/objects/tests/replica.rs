@@ -274,6 +274,8 @@ fn files_in_a_directory_are_an_object_store_too() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}/objects", folder.path().display());
     assert!(Bucket::open(&url, false).is_err(), "it is not there");
+    assert!(Bucket::open(&format!("{url}/below"), true).is_err(), "what it is to be made in is not there");
+    assert!(!folder.path().join("objects").exists());
     let open = || ObjectPlace::new(Bucket::open(&url, true).unwrap());
     let source = LocalSource::open(&place.pool, "main").unwrap();
     let replica = open().replica(source.origin(), CREATE).unwrap();

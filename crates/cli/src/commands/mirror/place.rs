@@ -30,8 +30,13 @@ const USUAL_NAME: &str = "pantala";
 impl Place {
     /// The place that a user means.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        if text.starts_with(objects::S3) || text.starts_with(objects::FILE) {
-            return Ok(Self::Objects(text.trim_end_matches('/').to_owned()));
+        for (scheme, what) in [(objects::S3, "bucket; give one as in s3://BUCKET/PREFIX"), (objects::FILE, "directory")]
+        {
+            if let Some(rest) = text.strip_prefix(scheme) {
+                let rest = rest.trim_end_matches('/');
+                ensure!(!rest.is_empty(), "{text} names no {what}");
+                return Ok(Self::Objects(format!("{scheme}{rest}")));
+            }
         }
         let Some(rest) = text.strip_prefix(SSH) else {
             ensure!(
@@ -112,8 +117,9 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_refused() {
-        for text in ["ssh://attic", "ssh:///srv", "ssh://-oProxyCommand=x/srv", "ssh://attic:x/srv", "ftp://attic/srv"]
-        {
+        let ssh = ["ssh://attic", "ssh:///srv", "ssh://-oProxyCommand=x/srv", "ssh://attic:x/srv"];
+        let others = ["ftp://attic/srv", "s3://", "s3:///", "file://", "file:///"];
+        for text in [&ssh[..], &others].concat() {
             assert!(Place::parse(text).is_err(), "{text}");
         }
     }
