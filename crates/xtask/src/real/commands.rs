@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) fn play(scene: &Scene) -> Result<()> {
@@ -28,9 +28,9 @@ fn expect_up_twice(scene: &Scene) -> Result<()> {
 
 /// A volume is made, used, renamed and deleted.
 fn volumes(scene: &Scene) -> Result<()> {
-    let before = mount_points()?;
+    let before = mount_points(scene)?;
     volume(scene, ["create", "second"])?;
-    let mount = new_mount_point(&before)?;
+    let mount = new_mount_point(scene, &before)?;
     fs::write(mount.join("file"), "in the second volume")?;
     if mount.metadata()?.dev() == scene.pool.mount().metadata()?.dev() {
         bail!("two volumes have the same st_dev");
@@ -39,14 +39,14 @@ fn volumes(scene: &Scene) -> Result<()> {
     volume(scene, ["rename", "second", "third"])?;
     expect_listed(scene, "second", false)?;
     expect_listed(scene, "third", true)?;
-    let renamed = new_mount_point(&before)?;
+    let renamed = new_mount_point(scene, &before)?;
     if fs::read(renamed.join("file"))? != b"in the second volume" {
         bail!("a renamed volume has lost its file");
     }
     expect_asked(scene, "third")?;
     volume(scene, ["delete", "third", "--yes"])?;
     expect_listed(scene, "third", false)?;
-    match mount_points()? == before {
+    match mount_points(scene)? == before {
         true => Ok(()),
         false => bail!("a deleted volume is still mounted"),
     }
@@ -91,13 +91,14 @@ fn expect_listed(scene: &Scene, name: &str, listed: bool) -> Result<()> {
     }
 }
 
-fn mount_points() -> Result<BTreeSet<PathBuf>> {
-    Ok(mounts::below(Path::new("/"))?.into_iter().collect())
+/// Where something is mounted below the pool's own mount. Elsewhere others may mount meanwhile.
+fn mount_points(scene: &Scene) -> Result<BTreeSet<PathBuf>> {
+    Ok(mounts::below(scene.pool.mount())?.into_iter().collect())
 }
 
 /// Where the one volume is that was not mounted before.
-fn new_mount_point(before: &BTreeSet<PathBuf>) -> Result<PathBuf> {
-    let now = mount_points()?;
+fn new_mount_point(scene: &Scene, before: &BTreeSet<PathBuf>) -> Result<PathBuf> {
+    let now = mount_points(scene)?;
     let mut new = now.difference(before);
     let point = new.next().context("the new volume is not mounted")?;
     match new.next() {
