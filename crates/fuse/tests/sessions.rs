@@ -10,7 +10,7 @@ use fuse::{
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -118,11 +118,16 @@ fn an_aborted_session_ends_with_requests_that_wait() {
 
 #[test]
 fn a_wait_for_a_lock_that_is_killed_ends_at_once() {
+    if let Some((path, _)) = as_child() {
+        return wait_for_a_lock(&path);
+    }
     for transport in transports() {
         let probe = Arc::new(Probe::default());
         let config = SessionConfig { transport, ..SessionConfig::default() }.with(Features::POSIX_LOCKS);
         let mounted = Mounted::with(probe.clone(), &MountOptions::default(), &config);
-        let mut waiter = child("waits_for_a_lock", &mounted.path("plain"), transport).spawn().expect("spawned");
+        let mut waiter = child("a_wait_for_a_lock_that_is_killed_ends_at_once", &mounted.path("plain"), transport)
+            .spawn()
+            .expect("spawned");
         eventually("the waiter blocks", || probe.blocked.load(Ordering::SeqCst) == 1);
         waiter.kill().expect("killed");
         waiter.wait().expect("ended");
@@ -130,12 +135,8 @@ fn a_wait_for_a_lock_that_is_killed_ends_at_once() {
     }
 }
 
-#[test]
-#[ignore = "run by the test above, as a process that can be killed"]
-fn waits_for_a_lock() {
-    let Some(path) = std::env::var_os(MOUNTPOINT) else {
-        return;
-    };
+/// The process that can be killed.
+fn wait_for_a_lock(path: &Path) {
     let file = File::options().read(true).write(true).open(path).expect("opened");
     let lock = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
@@ -233,10 +234,13 @@ fn names_are_looked_up_again_after_a_notification() {
 
 #[test]
 fn a_session_whose_process_is_killed_leaves_a_dead_mount_that_can_be_taken_away() {
+    if let Some((path, transport)) = as_child() {
+        return serve_until_killed(&path, transport);
+    }
     for transport in transports() {
         let mountpoint = Mountpoint::new();
         let path = mountpoint.path();
-        let mut daemon = child("serves_until_killed", &path, transport).spawn().expect("spawned");
+        let mut daemon = child(KILLED, &path, transport).spawn().expect("spawned");
         eventually("mounted", || path.join("plain").exists());
         assert!(!mounts::is_dead(&path));
         daemon.kill().expect("killed");
@@ -252,15 +256,12 @@ fn a_session_whose_process_is_killed_leaves_a_dead_mount_that_can_be_taken_away(
     }
 }
 
-#[test]
-#[ignore = "run by the test above, as a process that can be killed"]
-fn serves_until_killed() {
-    let (Some(path), Some(transport)) = (std::env::var_os(MOUNTPOINT), std::env::var_os(TRANSPORT)) else {
-        return;
-    };
-    let transport = if transport == "Uring" { Transport::Uring } else { Transport::Device };
+const KILLED: &str = "a_session_whose_process_is_killed_leaves_a_dead_mount_that_can_be_taken_away";
+
+/// The process that is killed.
+fn serve_until_killed(path: &Path, transport: Transport) {
     let probe = Arc::new(Probe::default());
-    let session = Session::mount(probe, Path::new(&path), &MountOptions::default(), &config(transport));
+    let session = Session::mount(probe, path, &MountOptions::default(), &config(transport));
     session.expect("mounted").wait().expect("served");
 }
 
@@ -309,11 +310,15 @@ fn a_file_system_that_does_not_start_is_not_mounted() {
 
 #[test]
 fn an_ordinary_user_mounts_through_the_helper() {
+    if let Some((path, transport)) = as_child() {
+        return mount_and_unmount_as_a_user(&path, transport);
+    }
     for transport in transports() {
         let mountpoint = Mountpoint::new();
         let path = mountpoint.path();
         std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).expect("owned by nobody");
-        let output = as_nobody(&child("mounts_and_unmounts_as_a_user", &path, transport)).output().expect("run");
+        let output =
+            as_nobody(&child("an_ordinary_user_mounts_through_the_helper", &path, transport)).output().expect("run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
@@ -330,14 +335,9 @@ fn as_nobody(command: &Command) -> Command {
     user
 }
 
-#[test]
-#[ignore = "run by the test above, as another user"]
-fn mounts_and_unmounts_as_a_user() {
-    let (Some(path), Some(transport)) = (std::env::var_os(MOUNTPOINT), std::env::var_os(TRANSPORT)) else {
-        return;
-    };
-    let transport = if transport == "Uring" { Transport::Uring } else { Transport::Device };
-    let (path, probe) = (Path::new(&path), Arc::new(Probe::default()));
+/// The process of another user.
+fn mount_and_unmount_as_a_user(path: &Path, transport: Transport) {
+    let probe = Arc::new(Probe::default());
     let open_to_all = MountOptions { allow_other: true, ..MountOptions::default() };
     let refused = Session::mount(probe.clone(), path, &open_to_all, &config(transport));
     assert!(matches!(refused, Err(Error::AllowOther)), "{refused:?}");
@@ -368,10 +368,16 @@ fn spawn(program: &str, path: &Path) -> Child {
     Command::new(program).arg(path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("spawned")
 }
 
-/// One of the ignored tests of this file, as a process of its own.
+/// What a test is to do as the process that [`child`] makes of it; `None` in the test itself.
+fn as_child() -> Option<(PathBuf, Transport)> {
+    let (path, transport) = (std::env::var_os(MOUNTPOINT)?, std::env::var_os(TRANSPORT)?);
+    Some((path.into(), if transport == "Uring" { Transport::Uring } else { Transport::Device }))
+}
+
+/// A test of this file, as a process of its own that does its other part.
 fn child(test: &str, path: &Path, transport: Transport) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", test, "--ignored", "--nocapture"]).stdin(Stdio::null()).stdout(Stdio::null());
+    command.args(["--exact", test, "--nocapture"]).stdin(Stdio::null()).stdout(Stdio::null());
     command.env(MOUNTPOINT, path).env(TRANSPORT, format!("{transport:?}"));
     command
 }

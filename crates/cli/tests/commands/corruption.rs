@@ -7,6 +7,7 @@
 
 use crate::outcome::Outcome;
 use crate::pool::Pool;
+use sim::Random;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -24,23 +25,6 @@ const TIME_MAX: Duration = Duration::from_secs(120);
 
 const FILES: u64 = 8;
 
-/// Numbers that follow from a seed: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.below(256) as u8).collect()
-    }
-}
-
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
@@ -48,7 +32,7 @@ fn number(variable: &str, default: u64) -> u64 {
 /// A store that is down, and what its volume holds, by paths in the mount.
 fn original() -> (Pool, BTreeMap<String, Vec<u8>>) {
     let pool = Pool::up();
-    let (mut random, mut files) = (Random(1), BTreeMap::new());
+    let (mut random, mut files) = (Random::new(1), BTreeMap::new());
     for number in 0..FILES {
         let (folder, length) = (format!("folder{}", number % 3), [90, 4_000, 70_000, 300_000][number as usize % 4]);
         fs::create_dir_all(pool.mount().join(&folder)).unwrap();
@@ -128,7 +112,7 @@ fn trial(seed: u64, original: &Pool, files: &BTreeMap<String, Vec<u8>>, tally: &
     let copied =
         Command::new("cp").args(["--archive", "--sparse=always"]).arg(original.store()).arg(pool.store()).status();
     assert!(copied.is_ok_and(|status| status.success()), "a copy of the store");
-    let what = format!("seed {seed}, {}", damage(pool.store(), &mut Random(seed)));
+    let what = format!("seed {seed}, {}", damage(pool.store(), &mut Random::new(seed)));
     tally.trials += 1;
     let up = run(&pool, &["up", "--mount", pool.mount_text()]);
     let log = || fs::read_to_string(pool.store().join("node.log")).unwrap_or_default();

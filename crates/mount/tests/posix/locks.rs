@@ -33,18 +33,18 @@ fn open(path: &Path) -> File {
 
 extern "C" fn note_signal(_: libc::c_int) {}
 
-/// A process of its own: takes byte 1, then waits for byte 0, and says how that ended.
-#[test]
-#[ignore = "run by the tests below, as another process"]
-fn waits_for_a_byte() {
-    let Some(path) = std::env::var_os(FILE) else { return };
+/// The test that [`Waiter`] runs as a process of its own, for all tests.
+const WAITING_TEST: &str = "locks::a_lock_that_would_close_a_circle_is_refused";
+
+/// What that process does: takes byte 1, then waits for byte 0, and says how that ended.
+fn wait_for_a_byte(path: &Path) {
     // SAFETY: the action is whole, and the handler does nothing; the call is to end with EINTR.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = note_signal as *const () as usize;
         assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
     }
-    let file = open(Path::new(&path));
+    let file = open(path);
     lock(&file, 1).unwrap();
     let ended = lock(&file, 0).err().and_then(|error| error.raw_os_error()).unwrap_or(0);
     println!("\nended with {ended}");
@@ -57,7 +57,7 @@ struct Waiter(Child);
 impl Waiter {
     fn start(path: &Path) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "locks::waits_for_a_byte", "--ignored", "--nocapture"])
+            .args(["--exact", WAITING_TEST, "--nocapture"])
             .env(FILE, path)
             .stdout(Stdio::piped())
             .spawn()
@@ -99,6 +99,9 @@ impl Waiter {
 
 #[test]
 fn a_lock_that_would_close_a_circle_is_refused() {
+    if let Some(path) = std::env::var_os(FILE) {
+        return wait_for_a_byte(Path::new(&path));
+    }
     let mounted = Mounted::new();
     let file = mounted.file("file", b"01");
     lock(&file, 0).unwrap();
