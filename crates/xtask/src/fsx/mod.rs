@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 const RUN_TIME_MAX: Duration = Duration::from_secs(20 * 60);
 /// How often the pages of the file are dropped in a cold run: several times in each hundred operations.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(1);
-/// After so many operations of a cold run, the pool goes down and up.
-const COLD_PIECE_OPERATIONS: usize = 50_000;
+/// After so many operations, fsx ends and the pool goes down and up, so that the node's caches are empty, too. fsx keeps its
+/// mappings of the file to the end: with very many of them it spends its time in the kernel's lists of them.
+const PIECE_OPERATIONS: usize = 25_000;
 
 /// How often each operation comes, relative to the others.
 const WEIGHTS: &str = "[weights]\nread = 10\nwrite = 10\nmapread = 10\nmapwrite = 10\ntruncate = 5\npunch_hole = 5\n\
@@ -136,26 +137,35 @@ impl Exercise {
 
     fn warm(&self, operations: usize, seed: u64) -> Result<()> {
         let start = Instant::now();
-        self.exercise(WARM, operations, seed)?;
-        self.expect_kept()?;
+        self.in_pieces(operations, seed, |count, seed| self.exercise(WARM, count, seed))?;
         println!("warm        {operations} operations, seed {seed}, {:.1} s", start.elapsed().as_secs_f64());
         self.pool.down()
     }
 
-    /// While fsx runs, the file's pages are dropped from the kernel's cache again and again; now and then the pool is made anew,
-    /// so that the node's caches are empty, too.
+    /// While fsx runs, the file's pages are dropped from the kernel's cache again and again.
     fn cold(&self, operations: usize, seed: u64) -> Result<()> {
         let start = Instant::now();
-        let pieces = operations.div_ceil(COLD_PIECE_OPERATIONS);
         let mut evictions = 0;
-        for piece in 0..pieces {
-            let count = COLD_PIECE_OPERATIONS.min(operations - piece * COLD_PIECE_OPERATIONS);
-            evictions += self.while_evicting(|| self.exercise(COLD, count, seed + piece as u64))?;
-            self.expect_kept()?;
-        }
+        self.in_pieces(operations, seed, |count, seed| {
+            evictions += self.while_evicting(|| self.exercise(COLD, count, seed))?;
+            Ok(())
+        })?;
         let seconds = start.elapsed().as_secs_f64();
         println!("cold        {operations} operations, seed {seed}, {evictions} evictions, {seconds:.1} s");
         self.pool.down()
+    }
+
+    fn in_pieces(
+        &self,
+        operations: usize,
+        seed: u64,
+        mut exercise: impl FnMut(usize, u64) -> Result<()>,
+    ) -> Result<()> {
+        for (piece, start) in (0..operations).step_by(PIECE_OPERATIONS).enumerate() {
+            exercise(PIECE_OPERATIONS.min(operations - start), seed + piece as u64)?;
+            self.expect_kept()?;
+        }
+        Ok(())
     }
 
     fn ranges_warm(&self, operations: usize, seed: u64) -> Result<()> {
