@@ -1,7 +1,7 @@
 //! Where the workspace is, and the Cargo that runs in it.
 
 use crate::program::Program;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 
 /// The directory that holds the workspace's `Cargo.toml`.
@@ -17,6 +17,39 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
     let metadata: serde_json::Value = serde_json::from_str(&json).context("`cargo metadata` did not print JSON")?;
     let target_dir = metadata["target_directory"].as_str();
     target_dir.map(PathBuf::from).ok_or_else(|| anyhow!("`cargo metadata` names no target directory"))
+}
+
+/// How what is measured or tested as a program of its own is built.
+#[derive(Clone, Copy)]
+pub(crate) enum Build {
+    /// With assertions and checks of overflow; the tests of the crates need nearly all of it, too.
+    Tests,
+    /// As a user would.
+    Release,
+}
+
+impl Build {
+    pub(crate) fn pantala(self) -> Result<PathBuf> {
+        self.make(["--bin", "pantala"], "pantala")
+    }
+
+    /// The in-memory file system behind the same `fuse` crate.
+    pub(crate) fn floor(self) -> Result<PathBuf> {
+        self.make(["--example", "memory"], "examples/memory")
+    }
+
+    fn make(self, target: [&str; 2], path: &str) -> Result<PathBuf> {
+        let (directory, options): (_, &[&str]) = match self {
+            Build::Tests => ("debug", &[]),
+            Build::Release => ("release", &["--release"]),
+        };
+        cargo(["build", "--workspace"]).arguments(target).arguments(options).run()?;
+        let made = target_dir()?.join(directory).join(path);
+        match made.is_file() {
+            true => Ok(made),
+            false => bail!("the build left no {}", made.display()),
+        }
+    }
 }
 
 /// A call of the same Cargo that runs this chore, in the workspace's root.

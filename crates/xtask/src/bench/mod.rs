@@ -22,8 +22,9 @@ pub(crate) mod worker;
 mod workloads;
 
 use crate::program::{Program, is_installed};
-use crate::real::{build_binary, mounts};
-use crate::{setup, workspace};
+use crate::real::mounts;
+use crate::setup;
+use crate::workspace::{self, Build};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use disk::Disk;
@@ -67,8 +68,8 @@ pub(crate) struct Options {
     /// A peer that needs longer for a group of workloads, in seconds, is spared further rounds of it
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     slow: u64,
-    /// See in a few seconds whether the benchmark works, beside few file systems unless some are named; its figures mean nothing and
-    /// are not kept
+    /// See in a few seconds whether the benchmark works, with the tests' build and beside few file systems unless some are named;
+    /// its figures mean nothing and are not kept
     #[arg(long)]
     quick: bool,
     /// Work in this directory, which is emptied first [default: bench in the target directory]
@@ -126,8 +127,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn play(options: &Options, groups: &[&'static Group], directory: &Path) -> Result<()> {
     let scale = scale(options);
-    let (pantala, floor) =
-        (options.pantala.clone().map_or_else(build_binary, Ok)?, options.floor.clone().map_or_else(build_floor, Ok)?);
+    let (pantala, floor) = (pantala(options)?, floor(options)?);
     let aside = directory.join("aside");
     fs::create_dir_all(&aside)?;
     let inputs = Inputs::make(&directory.join("inputs"), scale).context("the workloads' input")?;
@@ -249,9 +249,17 @@ fn kinds(options: &Options) -> Vec<Kind> {
     there
 }
 
-fn build_floor() -> Result<PathBuf> {
-    workspace::cargo(["build", "--release", "--package", "fuse", "--example", "memory"]).run()?;
-    Ok(workspace::target_dir()?.join("release/examples/memory"))
+/// The build to measure.
+fn pantala(options: &Options) -> Result<PathBuf> {
+    options.pantala.clone().map_or_else(|| build(options).pantala(), Ok)
+}
+
+fn floor(options: &Options) -> Result<PathBuf> {
+    options.floor.clone().map_or_else(|| build(options).floor(), Ok)
+}
+
+fn build(options: &Options) -> Build {
+    if options.quick { Build::Tests } else { Build::Release }
 }
 
 /// What the figures were measured on.

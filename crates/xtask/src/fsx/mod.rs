@@ -9,7 +9,8 @@ mod ranges;
 use crate::program::Program;
 use crate::real::pool::Pool;
 use crate::real::{self, stage};
-use crate::{setup, workspace};
+use crate::setup;
+use crate::workspace::{self, Build};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ranges::Caches;
@@ -83,7 +84,7 @@ const PLAYS: [(&str, Play); 4] = [
 fn play_all(operations: usize, seed: u64, directory: &Path) -> Result<()> {
     // What all of them need is made once.
     setup::fsx()?;
-    real::build_binary()?;
+    Build::Tests.pantala()?;
     let program = std::env::current_exe().context("this program's own path")?;
     let (operations, seed) = (operations.to_string(), seed.to_string());
     let calls = PLAYS.map(|(name, _)| {
@@ -109,7 +110,7 @@ fn play_all(operations: usize, seed: u64, directory: &Path) -> Result<()> {
 
 fn play(name: &str, operations: usize, seed: u64, directory: &Path) -> Result<()> {
     let (_, play) = PLAYS.into_iter().find(|(other, _)| *other == name).context("there is no such play")?;
-    let exercise = Exercise::new(&setup::fsx()?, &real::build_binary()?, directory);
+    let exercise = Exercise::new(&setup::fsx()?, &Build::Tests.pantala()?, directory);
     exercise.and_then(|exercise| play(&exercise, operations, seed)).with_context(|| format!("{name}, seed {seed}"))
 }
 

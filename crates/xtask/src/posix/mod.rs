@@ -35,7 +35,8 @@ mod xattrs;
 
 use crate::real::pool::Pool;
 use crate::real::{self, chance::Chance, stage};
-use crate::{setup, workspace};
+use crate::setup;
+use crate::workspace::{self, Build};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use operation::Step;
@@ -111,7 +112,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn on_own_mounts(options: &Options, peer: Peer, seed: u64) -> Result<()> {
-    let binary = real::build_binary()?;
+    let binary = Build::Tests.pantala()?;
     let directory = options.dir.clone().map_or_else(default_dir, Ok)?;
     let (store, mount) = (directory.join("store"), directory.join("mount"));
     stage::clear(&directory, &store)?;

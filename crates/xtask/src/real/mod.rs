@@ -41,7 +41,7 @@ pub(crate) mod stage;
 mod tar;
 mod user;
 
-use crate::workspace;
+use crate::workspace::{self, Build};
 use anyhow::{Context, Result, bail};
 use archive::Archive;
 use clap::Args;
@@ -136,7 +136,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn play(stage: &Stage, scenarios: &[&Scenario], seed: u64, rounds: usize) -> Result<()> {
-    let binary = build_binary()?;
+    let binary = Build::Tests.pantala()?;
     let archive = timed("archive", || Archive::make(stage))?;
     println!("archive    {} entries, seed {seed}", archive.members().len());
     let pool = Pool::new(binary, stage.store(), stage.mount())
@@ -163,16 +163,6 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Scenario>> {
     }
     let is_chosen = |name: &str| only.is_empty() || name == "extract" || only.iter().any(|chosen| chosen == name);
     Ok(SCENARIOS.iter().filter(|scenario| is_chosen(scenario.name)).collect())
-}
-
-/// The binary as a user would build it.
-pub(crate) fn build_binary() -> Result<PathBuf> {
-    workspace::cargo(["build", "--release", "--package", "cli"]).run()?;
-    let binary = workspace::target_dir()?.join("release/pantala");
-    match binary.is_file() {
-        true => Ok(binary),
-        false => bail!("the build left no {}", binary.display()),
-    }
 }
 
 fn default_dir() -> Result<PathBuf> {

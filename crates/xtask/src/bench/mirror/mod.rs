@@ -12,7 +12,7 @@ mod tree;
 use super::disk::{self, Disk};
 use super::peers::Ground;
 use crate::program::is_installed;
-use crate::real::{build_binary, mounts};
+use crate::real::mounts;
 use crate::setup;
 use anyhow::{Context, Result, ensure};
 use results::Results;
@@ -76,7 +76,7 @@ pub(super) fn run(options: &super::Options, directory: &Path) -> Result<()> {
 fn play(options: &super::Options, directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
     let scale = super::scale(options);
-    let pantala = options.pantala.clone().map_or_else(build_binary, Ok)?;
+    let pantala = super::pantala(options)?;
     let bytes = scale.of(DISK_BYTES, DISK_BYTES_MIN);
     let disks = [image(directory, "source"), image(directory, "target")].map(|image| Disk::make(&image, bytes));
     let [source, target] = disks;

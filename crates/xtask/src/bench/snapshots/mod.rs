@@ -8,7 +8,7 @@ mod side;
 
 use super::disk::Disk;
 use super::peers::{Ground, Kind};
-use super::{Options, build_binary, clear, disk_bytes, image, machine, scale, statistics};
+use super::{Options, clear, disk_bytes, image, machine, scale, statistics};
 use anyhow::{Context, Result};
 use side::Side;
 use std::fs::{self, File};
@@ -57,7 +57,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
 
 fn play(options: &Options, directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
-    let pantala = options.pantala.clone().map_or_else(build_binary, Ok)?;
+    let pantala = super::pantala(options)?;
     let disk = Disk::make(&image(directory), disk_bytes(scale(options)))?;
     let ground = Ground {
         disk: &disk,
