@@ -1,6 +1,8 @@
 //! What goes to the terminal.
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 
 /// Prints to standard output. A reader that has seen enough (`pantala status | head`) is no error.
@@ -15,6 +17,16 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 /// Prints lines to standard output.
 pub(crate) fn print_lines(lines: &[String]) -> io::Result<()> {
     lines.iter().try_for_each(|line| print(&format!("{line}\n")))
+}
+
+/// What a script asked for with `--json`.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value).context("cannot write JSON")? + "\n")
+}
+
+/// Prints what a script asked for with `--json`.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(print(&json(value)?)?)
 }
 
 /// Prints a command's one line of complaint.

@@ -55,6 +55,9 @@ pub(crate) struct MirrorAdd {
     /// Take a writable volume for a replica, also if it was written: what it has stays in its history
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// List the mirrors of this store
@@ -122,13 +125,13 @@ pub(crate) struct MirrorStatus {
 ///
 /// Every block is compared with its hash. What is damaged on one side and whole on the other is written anew.
 #[derive(Args)]
-#[command(after_help = "Example:\n  pantala mirror verify drive\n\n\
+#[command(after_help = "Example:\n  pantala mirror verify drive\n  pantala mirror verify --json   # all of them\n\n\
                         Exit code: 0 all is there, also if it had to be healed; 1 something is lost, or that cannot be told.")]
 pub(crate) struct MirrorVerify {
     #[command(flatten)]
     pub(crate) store: StoreArgument,
-    /// The mirror's name
-    pub(crate) name: String,
+    /// Only these mirrors
+    pub(crate) names: Vec<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -144,6 +147,9 @@ pub(crate) struct MirrorPromote {
     pub(crate) store: StoreArgument,
     /// The replica's name in this store
     pub(crate) volume: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Forget the name of a place; the replica stays there
@@ -154,6 +160,9 @@ pub(crate) struct MirrorRemove {
     pub(crate) store: StoreArgument,
     /// The mirror's name
     pub(crate) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Answer a sync on another machine, over standard input and output

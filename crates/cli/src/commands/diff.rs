@@ -29,7 +29,7 @@ pub(super) fn run(arguments: Diff) -> Result<()> {
     };
     match () {
         () if arguments.json => {
-            output::print(&(serde_json::to_string_pretty(&found).context("cannot print the differences")? + "\n"))?;
+            output::print_json(&found)?;
         }
         () if arguments.stat => output::print(&statistics(&found))?,
         () if arguments.patch => patch(&mount_of(&store, volume.as_deref())?, [&before, &after.1], &found)?,

@@ -5,7 +5,7 @@ use crate::control::{Client, Request, Response};
 use crate::defaults;
 use crate::output::{self, bytes, duration};
 use crate::status::{CollectionStatus, GarbageStatus, LastCollection};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::ProgressBar;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(super) fn run(arguments: Gc) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
     let garbage = if arguments.status { ask(&store, &Request::Garbage { finished: 0 })? } else { collect(&store)? };
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&garbage).context("cannot print how it went")? + "\n",
+        true => output::json(&garbage)?,
         false if arguments.status => status(&garbage),
         false => outcome(&garbage),
     };

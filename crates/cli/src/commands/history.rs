@@ -5,7 +5,7 @@ use super::table::table;
 use crate::arguments::{History, Undelete};
 use crate::output;
 use crate::past::{DeletedInfo, PastAnswer, PastOrder, VersionInfo, local};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 /// Names of snapshots that a line shows.
 const SNAPSHOTS_SHOWN: usize = 3;
@@ -16,7 +16,7 @@ pub(super) fn history(arguments: History) -> Result<()> {
         bail!("the node told no versions; take it down and up again");
     };
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&versions).context("cannot print the versions")? + "\n",
+        true => output::json(&versions)?,
         false => table(&["MODIFIED", "SIZE", "KEPT", "PATH"], &[1], versions.iter().map(version)),
     };
     Ok(output::print(&text)?)
@@ -45,7 +45,7 @@ pub(super) fn undelete(arguments: Undelete) -> Result<()> {
         bail!("the node told nothing of what was deleted; take it down and up again");
     };
     if arguments.json {
-        return Ok(output::print(&(serde_json::to_string_pretty(&deleted).context("cannot print them")? + "\n"))?);
+        return output::print_json(&deleted);
     }
     if deleted.is_empty() {
         return Ok(output::print("nothing was deleted here that is kept\n")?);

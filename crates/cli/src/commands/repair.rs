@@ -72,7 +72,7 @@ pub(super) fn run(arguments: Repair) -> Result<()> {
         report.repaired = true;
     }
     match arguments.json {
-        true => output::print(&(serde_json::to_string_pretty(&report).context("cannot print the report")? + "\n"))?,
+        true => output::print_json(&report)?,
         false if report.repaired => output::print(&format!("repaired: `pantala up --store {shown}` brings it up\n"))?,
         false => {}
     }

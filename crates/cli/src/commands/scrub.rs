@@ -32,7 +32,7 @@ pub(super) fn run(arguments: Scrub) -> Result<ExitCode> {
         (_, false) => change_record(&store, &order)?,
     };
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&status).context("cannot print the scrub")? + "\n",
+        true => output::json(&status)?,
         false => scrub_text::scrub(&status),
     };
     output::print(&text)?;

@@ -70,7 +70,7 @@ fn list(arguments: SnapshotList) -> Result<()> {
         bail!("the node told no snapshots; take it down and up again");
     };
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&snapshots).context("cannot print the snapshots")? + "\n",
+        true => output::json(&snapshots)?,
         false => table(&["SNAPSHOT", "TAKEN", "FILES", "SIZE", "FREES", ""], &[2, 3, 4], snapshots.iter().map(row)),
     };
     Ok(output::print(&text)?)

@@ -6,7 +6,7 @@ use crate::control::{Client, Request, Response};
 use crate::output::bytes;
 use crate::space::{SpaceInfo, VolumeSpaceInfo};
 use crate::{defaults, output};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 pub(super) fn run(arguments: Space) -> Result<()> {
     let client = Client::connect_to_running(&defaults::store(arguments.store.store)?)?;
@@ -14,7 +14,7 @@ pub(super) fn run(arguments: Space) -> Result<()> {
         bail!("the node told no space; take it down and up again");
     };
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&space).context("cannot print the space")? + "\n",
+        true => output::json(&space)?,
         false => text(&space),
     };
     Ok(output::print(&text)?)

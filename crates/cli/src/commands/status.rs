@@ -4,7 +4,7 @@ use super::status_text;
 use crate::arguments::Status as StatusArguments;
 use crate::control::{Client, not_up};
 use crate::{defaults, output};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ pub(super) fn run(arguments: StatusArguments) -> Result<ExitCode> {
     };
     let status = client.status()?;
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&status).context("cannot print the status")? + "\n",
+        true => output::json(&status)?,
         false => status_text::status(&status),
     };
     output::print(&text)?;

@@ -39,7 +39,7 @@ fn create(arguments: VolumeCreate) -> Result<()> {
 fn list(arguments: VolumeList) -> Result<()> {
     let volumes = connect(arguments.store)?.status()?.volumes;
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&volumes).context("cannot print the volumes")? + "\n",
+        true => output::json(&volumes)?,
         false => status_text::volumes(&volumes),
     };
     Ok(output::print(&text)?)
@@ -96,7 +96,7 @@ fn show(arguments: VolumeShow) -> Result<()> {
         bail!("there is no volume {name}; `pantala volume list` shows all");
     };
     let text = match json {
-        true => serde_json::to_string_pretty(volume).context("cannot print the volume")? + "\n",
+        true => output::json(volume)?,
         false => status_text::volume_with_settings(volume),
     };
     Ok(output::print(&text)?)

@@ -64,7 +64,7 @@ fn list(arguments: KeyList) -> Result<()> {
     let shown: Vec<_> =
         slots.slots().iter().map(|slot| ShownSlot { slot: slot.number, kind: word(slot.kind) }).collect();
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&shown).context("cannot print the slots")? + "\n",
+        true => output::json(&shown)?,
         false => table::table(
             &["SLOT", "OPENS WITH"],
             &[0],

@@ -159,7 +159,8 @@ fn a_damaged_replica_is_healed_from_its_source() {
     pool.run(&["mirror", "sync"]).succeeded();
     assert!(pool.run(&["mirror", "verify", "drive"]).succeeded().contains("all is there"));
     damage(Path::new(&drive));
-    let verified = json(pool.run(&["mirror", "verify", "drive", "--json"]));
+    let reports = json(pool.run(&["mirror", "verify", "--json"]));
+    let verified = &reports[0];
     assert_eq!(verified["replica"]["healed"].as_array().map(Vec::len), Some(1));
     assert_eq!(
         (&verified["source"]["healed"], &verified["replica"]["lost"]),

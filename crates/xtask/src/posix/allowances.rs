@@ -70,7 +70,7 @@ pub(super) fn is_unchecked_by_kernel(operation: &Operation) -> bool {
 /// it has had set (`fuse_fileattr_set`), and with them the old time of change.
 pub(super) fn is_of_flags(operation: &Operation, flags: bool) -> bool {
     match operation {
-        Operation::SetInodeFlags { .. } => flags,
+        Operation::SetInodeFlags { .. } | Operation::WithInodeFlags { .. } => flags,
         Operation::TimesChanged { .. } => !flags,
         _ => false,
     }
@@ -103,6 +103,9 @@ pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside
     const EXISTS: Outcome = Outcome::Failed(Errno::EXIST);
     const NO_SUCH_CALL: Outcome = Outcome::Failed(Errno::NOTTY);
     match (peer, operation) {
+        (Peer::Xfs, Operation::WithInodeFlags { call, .. }) => {
+            *on == NO_SUCH_CALL || is_allowed(peer, call, on, beside)
+        }
         (Peer::Xfs, Operation::Rename { .. }) => *on == NOT_EMPTY && *beside == EXISTS,
         // Fifos have flags of chattr(1) there.
         (Peer::Xfs, Operation::SetInodeFlags { .. } | Operation::GetInodeFlags { .. }) => *on == NO_SUCH_CALL,

@@ -100,6 +100,7 @@ const KINDS: &[(usize, Make)] = &[
         flags: one_of(chance, &[IFlags::empty(), IFlags::NODUMP, IFlags::NOATIME, allowances::INODE_FLAGS]),
     }),
     (4, |chance| Operation::GetInodeFlags { slot: slot(chance) }),
+    (60, with_inode_flags),
 ];
 
 /// What holds for a whole sequence.
@@ -155,13 +156,14 @@ fn step(chance: &mut Chance, setting: &Setting) -> Step {
         if let Operation::MapWrite { flush, .. } = &mut operation {
             *flush = setting.is_flushed;
         }
-        let is_unequal = allowances::is_beyond(setting.peer, user, &operation)
-            || user != User::Root && allowances::is_unchecked_by_kernel(&operation)
-            || !setting.is_flushed && allowances::depends_on_mappings(&operation)
+        let call = operation.call();
+        let is_unequal = allowances::is_beyond(setting.peer, user, call)
+            || user != User::Root && allowances::is_unchecked_by_kernel(call)
+            || !setting.is_flushed && allowances::depends_on_mappings(call)
             || setting.is_of_data && !operation.is_of_data()
             || allowances::is_of_flags(&operation, !setting.has_inode_flags)
-            || allowances::is_of_privileges(&operation, !setting.has_capabilities)
-            || allowances::is_refused_by_kernel(&operation);
+            || allowances::is_of_privileges(call, !setting.has_capabilities)
+            || allowances::is_refused_by_kernel(call);
         if !is_unequal {
             return Step { process: chance.within(0..PROCESSES), user, operation };
         }
@@ -178,6 +180,23 @@ fn operation(chance: &mut Chance) -> Operation {
         }
     }
     Operation::Tree
+}
+
+/// A call about names or attributes, of which one or the directory of one is immutable or append-only. What is written to an open file
+/// then is not compared ([`allowances::INODE_FLAGS`]).
+fn with_inode_flags(chance: &mut Chance) -> Operation {
+    loop {
+        let call = operation(chance);
+        let Some(path) = call.path() else { continue };
+        let path = if is_one_in(chance, 2) { path.clone() } else { parent(path) };
+        let flags = one_of(chance, &[IFlags::IMMUTABLE, IFlags::APPEND]);
+        return Operation::WithInodeFlags { path, flags, call: Box::new(call) };
+    }
+}
+
+fn parent(path: &Name) -> Name {
+    let end = path.0.iter().rposition(|byte| *byte == b'/');
+    end.map_or_else(|| Name::from("."), |end| Name(path.0[..end].to_vec()))
 }
 
 /// Never waits: a fifo would hold the test for ever. What sets the flags of an open file does not take that back.

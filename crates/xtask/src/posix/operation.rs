@@ -195,6 +195,12 @@ pub(super) enum Operation {
     GetInodeFlags {
         slot: Slot,
     },
+    /// A call while a file or a directory has these flags beside its own. Root sets them before it and takes them back after it.
+    WithInodeFlags {
+        path: Name,
+        flags: IFlags,
+        call: Box<Operation>,
+    },
     Umask {
         mask: Bits,
     },
@@ -314,6 +320,38 @@ impl Operation {
     /// Whether the call may wait until another process does something.
     pub(super) fn may_wait(&self) -> bool {
         matches!(self, Operation::LockFile { wait: true, .. } | Operation::LockRange { wait: true, .. })
+    }
+
+    /// The call that is made under some condition, or this one.
+    pub(super) fn call(&self) -> &Operation {
+        match self {
+            Operation::WithInodeFlags { call, .. } => call,
+            operation => operation,
+        }
+    }
+
+    /// A path that it is about, if it is about names or attributes.
+    pub(super) fn path(&self) -> Option<&Name> {
+        match self {
+            Operation::Mkdir { path, .. }
+            | Operation::Rmdir { path }
+            | Operation::Unlink { path }
+            | Operation::Rename { from: path, .. }
+            | Operation::Link { from: path, .. }
+            | Operation::LinkOpen { to: path, .. }
+            | Operation::Symlink { path, .. }
+            | Operation::Mknod { path, .. }
+            | Operation::List { path }
+            | Operation::Stat { on: Target::Path(path) }
+            | Operation::Chmod { on: Target::Path(path), .. }
+            | Operation::Chown { on: Target::Path(path), .. }
+            | Operation::SetTimes { on: Target::Path(path), .. }
+            | Operation::SetXattr { on: Target::Path(path), .. }
+            | Operation::GetXattr { on: Target::Path(path), .. }
+            | Operation::RemoveXattr { on: Target::Path(path), .. }
+            | Operation::Truncate { on: Target::Path(path), .. } => Some(path),
+            _ => None,
+        }
     }
 
     /// Whether it is about the content of open files.

@@ -28,6 +28,26 @@ pub(super) struct Player {
     mappings: [Option<Mapping>; SLOTS],
 }
 
+/// A file that has more flags of chattr(1) for a while.
+struct Flagged {
+    file: OwnedFd,
+    before: IFlags,
+}
+
+impl Flagged {
+    fn new(path: &Name, flags: IFlags) -> Result<Flagged> {
+        let file =
+            rustix::fs::openat(CWD, &path.0, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+        let before = rustix::fs::ioctl_getflags(&file)?;
+        rustix::fs::ioctl_setflags(&file, before | flags)?;
+        Ok(Flagged { file, before })
+    }
+
+    fn end(self) -> Result<()> {
+        rustix::fs::ioctl_setflags(self.file, self.before)
+    }
+}
+
 impl Player {
     /// One that plays in the current directory, as a process of its own.
     pub(super) fn new() -> Player {
@@ -97,6 +117,7 @@ impl Player {
                 let flags = rustix::fs::ioctl_getflags(self.file(*slot)?)?;
                 Outcome::from(u64::from((flags & allowances::INODE_FLAGS).bits()))
             }
+            Operation::WithInodeFlags { path, flags, call } => self.with_inode_flags(path, *flags, call)?,
             Operation::Umask { mask } => {
                 Outcome::from(u64::from(rustix::process::umask(Mode::from_raw_mode(mask.0)).as_raw_mode()))
             }
@@ -172,6 +193,18 @@ impl Player {
     fn set_inode_flags(&self, slot: Slot, flags: IFlags) -> Result<()> {
         let others = rustix::fs::ioctl_getflags(self.file(slot)?)? - allowances::INODE_FLAGS;
         rustix::fs::ioctl_setflags(self.file(slot)?, others | flags)
+    }
+
+    fn with_inode_flags(&mut self, path: &Name, flags: IFlags, call: &Operation) -> Result<Outcome> {
+        let user = self.user;
+        self.become_user(User::Root)?;
+        let flagged = Flagged::new(path, flags);
+        self.become_user(user)?;
+        let flagged = flagged?;
+        let outcome = self.call(call);
+        self.become_user(User::Root)?;
+        flagged.end()?;
+        outcome
     }
 
     fn link_open(&self, slot: Slot, to: &Name, by_itself: bool) -> Result<()> {

@@ -6,6 +6,18 @@ use crate::arguments::MirrorAdd;
 use crate::{defaults, output};
 use anyhow::{Context, Result, ensure};
 use mirror::ReplicaMode;
+use serde::Serialize;
+
+/// What was added. The field names are those of `--json`.
+#[derive(Serialize)]
+struct Added {
+    mirror: String,
+    volume: String,
+    /// Where the replica is.
+    replica: String,
+    /// What it is called there.
+    replica_name: String,
+}
 
 pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
@@ -32,7 +44,12 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     source.close()?;
     let volume = definition.volume.clone();
     definitions.add(&name, definition)?;
+    let added = Added { mirror: name, volume, replica: to.to_string(), replica_name };
+    if arguments.json { output::print_json(&added) } else { Ok(output::print(&text(&added))?) }
+}
+
+fn text(added: &Added) -> String {
+    let Added { mirror, volume, replica, replica_name } = added;
     let called = if replica_name == volume { String::new() } else { format!(" as {replica_name}") };
-    let line = format!("{volume} has a replica at {to}{called}; `pantala mirror sync {name}` brings it up to date\n");
-    Ok(output::print(&line)?)
+    format!("{volume} has a replica at {replica}{called}; `pantala mirror sync {mirror}` brings it up to date\n")
 }

@@ -2,11 +2,11 @@
 
 use super::progress::Bar;
 use super::reach::{IfMissing, Reached};
-use super::{Definition, Definitions, Place};
+use super::{Definition, Definitions, Place, with_each};
 use crate::arguments::MirrorSync;
 use crate::commands::sync::sync_kernels;
-use crate::{defaults, failure, output};
-use anyhow::{Context, Result, bail};
+use crate::{defaults, output};
+use anyhow::Result;
 use mirror::{Both, BothOptions, Line, LineKind, sync_both};
 use serde::Serialize;
 use std::path::Path;
@@ -62,28 +62,23 @@ struct Conflict {
 pub(super) fn run(arguments: &MirrorSync) -> Result<ExitCode> {
     let store = defaults::store(arguments.store.store.clone())?;
     let mirrors = Definitions::read(&store)?.select(&arguments.names)?;
-    let (mut reports, mut failed) = (Vec::new(), Vec::new());
-    for (name, definition) in &mirrors {
-        match run_one(&store, name, definition, arguments) {
-            Ok(report) => {
-                if !arguments.json {
-                    output::print(&text(&report))?;
-                }
-                reports.push(report);
+    let mut reports = Vec::new();
+    let synced = with_each(
+        &mirrors,
+        |name| format!("cannot sync {name} both ways"),
+        |name, definition| {
+            let report = run_one(&store, name, definition, arguments)?;
+            if !arguments.json {
+                output::print(&text(&report))?;
             }
-            Err(error) if mirrors.len() == 1 => return Err(error.context(format!("cannot sync {name} both ways"))),
-            Err(error) => {
-                output::complain(&format!("cannot sync {name} both ways: {}", failure::line(&error)));
-                failed.push(name.as_str());
-            }
-        }
-    }
+            reports.push(report);
+            Ok(())
+        },
+    );
     if arguments.json {
-        output::print(&(serde_json::to_string_pretty(&reports).context("cannot print what was done")? + "\n"))?;
+        output::print_json(&reports)?;
     }
-    if !failed.is_empty() {
-        bail!("{} of {} failed: {}", failed.len(), mirrors.len(), failed.join(", "));
-    }
+    synced?;
     let has_conflicts = reports.iter().any(|report| !report.conflicts.is_empty());
     Ok(if has_conflicts { ExitCode::from(CONFLICTS) } else { ExitCode::SUCCESS })
 }

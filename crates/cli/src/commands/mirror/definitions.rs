@@ -76,11 +76,10 @@ impl Definitions {
 
     /// Those with these names; all if none is named.
     pub(super) fn select(&self, names: &[String]) -> Result<Vec<(String, Definition)>> {
-        let store = self.store.display();
-        ensure!(!self.mirrors.is_empty(), "{store} has no mirrors; `pantala mirror add` makes one");
+        ensure!(!self.mirrors.is_empty(), self.has_none());
         let find = |name: &String| match self.mirrors.get(name) {
             Some(definition) => Ok((name.clone(), definition.clone())),
-            None => bail!("there is no mirror {name}; there is {}", self.names()),
+            None => bail!(self.has_no(name)),
         };
         match names.is_empty() {
             true => Ok(self.mirrors.iter().map(|(name, definition)| (name.clone(), definition.clone())).collect()),
@@ -106,15 +105,20 @@ impl Definitions {
     /// Forgets a mirror.
     pub(super) fn remove(&mut self, name: &str) -> Result<Definition> {
         let removed = self.mirrors.remove(name);
-        let removed = removed.with_context(|| format!("there is no mirror {name}; there is {}", self.names()))?;
+        let removed = removed.with_context(|| self.has_no(name))?;
         self.write()?;
         Ok(removed)
     }
 
-    fn names(&self) -> String {
-        match self.mirrors.is_empty() {
-            true => "none".to_owned(),
-            false => self.mirrors.keys().cloned().collect::<Vec<_>>().join(", "),
+    fn has_none(&self) -> String {
+        format!("{} has no mirrors; `pantala mirror add` makes one", self.store.display())
+    }
+
+    fn has_no(&self, name: &str) -> String {
+        let names: Vec<&str> = self.mirrors.keys().map(String::as_str).collect();
+        match names.is_empty() {
+            true => self.has_none(),
+            false => format!("there is no mirror {name}; there is {}", names.join(", ")),
         }
     }
 

@@ -4,14 +4,13 @@ use super::{Definitions, Direction};
 use crate::arguments::MirrorList;
 use crate::commands::table;
 use crate::{defaults, output};
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 pub(super) fn run(arguments: MirrorList) -> Result<()> {
     let definitions = Definitions::read(&defaults::store(arguments.store.store)?)?;
     let mirrors = definitions.all();
     if arguments.json {
-        let json = serde_json::to_string_pretty(mirrors).context("cannot print the mirrors")?;
-        return Ok(output::print(&(json + "\n"))?);
+        return output::print_json(mirrors);
     }
     let rows = mirrors.iter().map(|(name, mirror)| {
         let arrow = if mirror.direction == Direction::Push { "to" } else { "from" };

@@ -11,14 +11,15 @@ mod place;
 mod progress;
 mod promote;
 mod reach;
+mod remove;
 mod serve;
 mod status;
 mod sync;
 mod verify;
 
-use crate::arguments::{MirrorCommand, MirrorRemove};
-use crate::{defaults, output};
-use anyhow::Result;
+use crate::arguments::MirrorCommand;
+use crate::{failure, output};
+use anyhow::{Result, ensure};
 use definitions::{Definition, Definitions, Direction};
 use place::Place;
 use std::path::Path;
@@ -33,21 +34,31 @@ pub(super) fn run(command: MirrorCommand) -> Result<ExitCode> {
         MirrorCommand::Status(arguments) => status::run(&arguments)?,
         MirrorCommand::Verify(arguments) => verify::run(&arguments)?,
         MirrorCommand::Promote(arguments) => promote::run(arguments)?,
-        MirrorCommand::Remove(arguments) => remove(arguments)?,
+        MirrorCommand::Remove(arguments) => remove::run(arguments)?,
         MirrorCommand::Serve(arguments) => serve::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn remove(arguments: MirrorRemove) -> Result<()> {
-    let store = defaults::store(arguments.store.store)?;
-    let removed = Definitions::read(&store)?.remove(&arguments.name)?;
-    let replica = match removed.direction {
-        Direction::Push => removed.place,
-        Direction::Pull => store.display().to_string(),
-    };
-    let line = format!("{} is forgotten; the replica of {} in {replica} stays\n", arguments.name, removed.volume);
-    Ok(output::print(&line)?)
+/// Does something with each of some mirrors. One where it fails does not keep it from the others.
+fn with_each(
+    mirrors: &[(String, Definition)],
+    failed_with: impl Fn(&str) -> String,
+    mut act: impl FnMut(&str, &Definition) -> Result<()>,
+) -> Result<()> {
+    let mut failed = Vec::new();
+    for (name, definition) in mirrors {
+        match act(name, definition) {
+            Ok(()) => {}
+            Err(error) if mirrors.len() == 1 => return Err(error.context(failed_with(name))),
+            Err(error) => {
+                output::complain(&format!("{}: {}", failed_with(name), failure::line(&error)));
+                failed.push(name.as_str());
+            }
+        }
+    }
+    ensure!(failed.is_empty(), "{} of {} failed: {}", failed.len(), mirrors.len(), failed.join(", "));
+    Ok(())
 }
 
 /// Where a mirror's source and its replica are, given the store that knows the mirror.

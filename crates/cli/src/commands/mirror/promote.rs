@@ -5,18 +5,35 @@ use crate::arguments::MirrorPromote;
 use crate::control::{Client, Request};
 use crate::{defaults, output};
 use anyhow::{Context, Result};
+use serde::Serialize;
+use std::path::Path;
 use volume::Role;
+
+/// What is a primary now. The field names are those of `--json`.
+#[derive(Serialize)]
+struct Promoted {
+    volume: String,
+    role: &'static str,
+}
 
 pub(super) fn run(arguments: MirrorPromote) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
-    let name = arguments.volume;
-    if let Some(node) = Client::connect(&store)? {
-        return Ok(output::print_lines(&node.order(&Request::PromoteVolume { name })?)?);
+    let lines = promote(&store, &arguments.volume)?;
+    match arguments.json {
+        true => output::print_json(&Promoted { volume: arguments.volume, role: "primary" }),
+        false => Ok(output::print_lines(&lines)?),
+    }
+}
+
+/// Has it done by the node that has the store, or does it; returns what to tell.
+fn promote(store: &Path, name: &str) -> Result<Vec<String>> {
+    if let Some(node) = Client::connect(store)? {
+        return node.order(&Request::PromoteVolume { name: name.to_owned() });
     }
     let failed = || format!("cannot promote {name}");
-    let pool = open_pool(&store, IfMissing::Fail).with_context(failed)?;
-    pool.set_role(&name, Role::Primary).with_context(failed)?;
+    let pool = open_pool(store, IfMissing::Fail).with_context(failed)?;
+    pool.set_role(name, Role::Primary).with_context(failed)?;
     pool.sync().with_context(failed)?;
     close_pool(&pool).with_context(failed)?;
-    Ok(output::print(&format!("{name} is writable now\n"))?)
+    Ok(vec![format!("{name} is writable now")])
 }

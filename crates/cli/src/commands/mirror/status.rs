@@ -62,8 +62,7 @@ pub(super) fn run(arguments: &MirrorStatus) -> Result<()> {
     let mirrors = Definitions::read(&store)?.select(&arguments.names)?;
     let statuses: Vec<_> = mirrors.iter().map(|(name, definition)| status(&store, name, definition)).collect();
     if arguments.json {
-        let json = serde_json::to_string_pretty(&statuses).context("cannot print the status")?;
-        return Ok(output::print(&(json + "\n"))?);
+        return output::print_json(&statuses);
     }
     let heads = ["MIRROR", "VOLUME", "STATE", "ROOT", "AS OF", "SAFE TO UNPLUG", "PLACE"];
     Ok(output::print(&table::table(&heads, &[], statuses.iter().map(row)))?)

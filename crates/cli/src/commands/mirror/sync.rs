@@ -2,11 +2,11 @@
 
 use super::progress::Bar;
 use super::reach::{IfMissing, Reached};
-use super::{Definition, Definitions, Place, sides};
+use super::{Definition, Definitions, Place, sides, with_each};
 use crate::arguments::MirrorSync;
 use crate::commands::sync::sync_kernels;
-use crate::{defaults, failure, output};
-use anyhow::{Context, Result, bail};
+use crate::{defaults, output};
+use anyhow::Result;
 use mirror::{ReplicaMode, Side, SyncOptions, Synced};
 use serde::Serialize;
 use std::path::Path;
@@ -51,29 +51,25 @@ pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
     }
 }
 
-/// One that fails does not keep the others from running.
 fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
-    let (mut reports, mut failed) = (Vec::new(), Vec::new());
-    for (name, definition) in mirrors {
-        match run_one(store, name, definition, arguments) {
-            Ok(report) if arguments.json => reports.push(report),
-            Ok(report) if arguments.watch && report.unchanged => {}
-            Ok(report) => output::print(&(text(&report) + "\n"))?,
-            Err(error) if mirrors.len() == 1 => return Err(error.context(format!("cannot sync {name}"))),
-            Err(error) => {
-                output::complain(&format!("cannot sync {name}: {}", failure::line(&error)));
-                failed.push(name.as_str());
+    let mut reports = Vec::new();
+    let synced = with_each(
+        mirrors,
+        |name| format!("cannot sync {name}"),
+        |name, definition| {
+            let report = run_one(store, name, definition, arguments)?;
+            match arguments.json {
+                true => reports.push(report),
+                false if arguments.watch && report.unchanged => {}
+                false => output::print(&(text(&report) + "\n"))?,
             }
-        }
-    }
+            Ok(())
+        },
+    );
     if arguments.json {
-        output::print(&(serde_json::to_string_pretty(&reports).context("cannot print what was done")? + "\n"))?;
+        output::print_json(&reports)?;
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        bail!("{} of {} failed: {}", failed.len(), mirrors.len(), failed.join(", "))
-    }
+    synced
 }
 
 fn run_one(store: &Path, name: &str, definition: &Definition, arguments: &MirrorSync) -> Result<Report> {

@@ -1,0 +1,31 @@
+//! `pantala mirror remove`.
+
+use super::{Definitions, Direction};
+use crate::arguments::MirrorRemove;
+use crate::{defaults, output};
+use anyhow::Result;
+use serde::Serialize;
+
+/// What was forgotten. The field names are those of `--json`.
+#[derive(Serialize)]
+struct Removed {
+    mirror: String,
+    volume: String,
+    /// Where the replica stays.
+    replica: String,
+}
+
+pub(super) fn run(arguments: MirrorRemove) -> Result<()> {
+    let store = defaults::store(arguments.store.store)?;
+    let removed = Definitions::read(&store)?.remove(&arguments.name)?;
+    let replica = match removed.direction {
+        Direction::Push => removed.place,
+        Direction::Pull => store.display().to_string(),
+    };
+    let removed = Removed { mirror: arguments.name, volume: removed.volume, replica };
+    if arguments.json {
+        return output::print_json(&removed);
+    }
+    let Removed { mirror, volume, replica } = removed;
+    Ok(output::print(&format!("{mirror} is forgotten; the replica of {volume} in {replica} stays\n"))?)
+}
