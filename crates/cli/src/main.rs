@@ -3,6 +3,7 @@
 //! - [`arguments`] is what a user may say; help, completions and man pages all come from there.
 //! - [`commands`] has a file per command. A command is a short-lived process that talks to a node.
 //! - [`node`] is the daemon: one process per store. It holds the store, the pool and the mounts.
+//! - [`mirrors`] is what a store knows of its mirrors.
 //! - [`control`] is the talk between the two, over a socket in the store's directory.
 //!
 //! Invariants:
@@ -19,9 +20,11 @@ mod control;
 mod defaults;
 mod failure;
 mod memory;
+mod mirrors;
 mod node;
 mod output;
 mod past;
+mod record_file;
 mod runtime;
 mod scrub;
 mod secrets;

@@ -1,6 +1,7 @@
 //! `pantala mirror`.
 
 use super::StoreArgument;
+use super::units::{self, Every};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub(crate) enum MirrorCommand {
     Status(MirrorStatus),
     Verify(MirrorVerify),
     Promote(MirrorPromote),
+    Set(MirrorSet),
     Remove(MirrorRemove),
     Serve(MirrorServe),
 }
@@ -37,7 +39,7 @@ pub(crate) enum MirrorCommand {
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala mirror add main /media/drive/pantala --name drive\n  \
                         pantala mirror add main ssh://backup@attic/srv/pantala\n  \
-                        pantala mirror add main s3://backups/main\n  \
+                        pantala mirror add main s3://backups/main --every 1h\n  \
                         pantala mirror add main ssh://laptop/var/lib/pantala --pull   # the replica is here")]
 pub(crate) struct MirrorAdd {
     #[command(flatten)]
@@ -55,6 +57,9 @@ pub(crate) struct MirrorAdd {
     /// Take a writable volume for a replica, also if it was written: what it has stays in its history
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Have the node sync it every so often, as in 1h
+    #[arg(long, value_name = "TIME", value_parser = units::span_or_never)]
+    pub(crate) every: Option<Every>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -88,8 +93,8 @@ pub(crate) struct MirrorSync {
     pub(crate) store: StoreArgument,
     /// Only these mirrors
     pub(crate) names: Vec<String>,
-    /// Send at most so many bytes per second: a number, with K, M or G
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    /// Send no more than so many bytes per second, as in 20M
+    #[arg(long, value_name = "RATE", value_parser = units::rate)]
     pub(crate) limit_rate: Option<u64>,
     /// Find out what would be sent, and send nothing
     #[arg(long)]
@@ -152,6 +157,25 @@ pub(crate) struct MirrorPromote {
     pub(crate) json: bool,
 }
 
+/// Say how often the node syncs a mirror by itself
+///
+/// It does so as long as it is up, as the user that it runs as. What it missed while it was down or the machine slept it makes up for at
+/// once. Where a sync fails, as it does while a drive is away, it tries again after 5 minutes; `pantala mirror status` shows why.
+#[derive(Args)]
+#[command(after_help = "Example:\n  pantala mirror set attic --every 1h\n  pantala mirror set attic --every never")]
+pub(crate) struct MirrorSet {
+    #[command(flatten)]
+    pub(crate) store: StoreArgument,
+    /// The mirror's name
+    pub(crate) name: String,
+    /// From the end of one sync to the next, as in 1h or 7d; `never` for syncs by hand alone
+    #[arg(long, value_name = "TIME", value_parser = units::span_or_never)]
+    pub(crate) every: Every,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Forget the name of a place; the replica stays there
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala mirror remove drive")]
@@ -180,33 +204,4 @@ pub(crate) struct MirrorServe {
     /// Make the store if there is none
     #[arg(long)]
     pub(crate) create: bool,
-}
-
-/// A number of bytes: `500`, `20M`, `1.5G`.
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let factor = match text[number.len()..].to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
-        "" => 1,
-        "K" => 1 << 10,
-        "M" => 1 << 20,
-        "G" => 1u64 << 30,
-        unit => return Err(format!("{unit} is no unit; give a number with K, M or G")),
-    };
-    let number: f64 = number.parse().map_err(|_| "it is no number with K, M or G".to_owned())?;
-    let bytes = number * factor as f64;
-    if bytes >= 1.0 && bytes.is_finite() { Ok(bytes as u64) } else { Err("it is less than a byte".to_owned()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_bytes_are_read() {
-        let cases = [("500", 500), ("20M", 20 << 20), ("1.5g", 3 << 29), ("2KiB", 2048), ("7B", 7)];
-        for (text, bytes) in cases {
-            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
-        }
-        assert!(["", "M", "0", "-1", "1X", "nan"].iter().all(|text| parse_bytes(text).is_err()));
-    }
 }

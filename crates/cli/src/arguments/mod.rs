@@ -20,8 +20,8 @@ pub(crate) use keys::{
     KeyAdd, KeyChange, KeyCommand, KeyList, KeyRemove, NewSecret, Secret, VolumeKeys, VolumeLock, VolumeUnlock,
 };
 pub(crate) use mirror::{
-    Mirror, MirrorAdd, MirrorCommand, MirrorList, MirrorPromote, MirrorRemove, MirrorServe, MirrorStatus, MirrorSync,
-    MirrorVerify,
+    Mirror, MirrorAdd, MirrorCommand, MirrorList, MirrorPromote, MirrorRemove, MirrorServe, MirrorSet, MirrorStatus,
+    MirrorSync, MirrorVerify,
 };
 pub(crate) use node::{Down, Node, Status, Sync, Up};
 pub(crate) use pages::{Completions, Man};

@@ -1,6 +1,7 @@
 //! `pantala scrub`.
 
-use super::{StoreArgument, units};
+use super::StoreArgument;
+use super::units::{self, Every};
 use clap::Args;
 
 /// Read everything and verify it
@@ -41,6 +42,3 @@ pub(crate) struct Scrub {
     #[arg(long)]
     pub(crate) json: bool,
 }
-
-/// Seconds from one scrub to the next; `None` for never.
-pub(crate) type Every = std::option::Option<u64>;

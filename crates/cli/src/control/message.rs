@@ -61,6 +61,8 @@ pub(crate) enum Request {
         name: String,
         new_name: String,
     },
+    /// What the store knows of its mirrors has changed.
+    MirrorsChanged,
     /// From here on the connection speaks the mirror protocol.
     Mirror,
     /// Make a replica writable.

@@ -21,6 +21,7 @@ mod inner_mounts;
 mod inspection;
 mod keys;
 mod log;
+mod mirror_schedule;
 mod mirrors;
 mod mounting;
 pub(crate) mod mountpoint;
@@ -43,6 +44,7 @@ mod volumes;
 use crate::control::SocketFile;
 use crate::runtime::Runtime;
 use events::Event;
+use mirror_schedule::MirrorSchedule;
 use mirrors::Mirrors;
 use mounts::Mounts;
 use parking_lot::Mutex;
@@ -85,6 +87,7 @@ pub(crate) struct Node {
     operation: Mutex<()>,
     /// Syncs with others that are under way.
     mirrors: Mirrors,
+    mirror_schedule: Arc<MirrorSchedule>,
     scrubber: Arc<Scrubber>,
     scheduler: Arc<Scheduler>,
     events: Sender<Event>,
@@ -128,6 +131,7 @@ impl Drop for Node {
 /// Drops the node, once the requests under way are answered.
 fn end(node: Arc<Node>) {
     node.mirrors.cut_off();
+    node.mirror_schedule.end();
     node.scrubber.end();
     node.scheduler.end();
     stop::wait_for_requests(&node);

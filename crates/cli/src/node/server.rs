@@ -88,6 +88,10 @@ impl Node {
         let done = match request {
             Request::Status => return (Response::Status(Box::new(self.status())), false),
             Request::Mirror => unreachable!("its connection is handed over before"),
+            Request::MirrorsChanged => {
+                self.mirror_schedule.look_again();
+                Ok(Vec::new())
+            }
             Request::PromoteVolume { name } => self.promote_volume(&name),
             Request::Past { volume, order } => return (self.past(volume.as_deref(), order), false),
             Request::Space => return (self.space_use(), false),

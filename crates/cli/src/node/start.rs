@@ -2,6 +2,7 @@
 
 use super::announcement::Announcement;
 use super::events::Event;
+use super::mirror_schedule::MirrorSchedule;
 use super::mirrors::Mirrors;
 use super::mountpoint::Mountpoint;
 use super::mounts::Mounts;
@@ -58,6 +59,7 @@ pub(super) fn start(
         unmounted: Mutex::new(BTreeMap::new()),
         operation: Mutex::new(()),
         mirrors: Mirrors::default(),
+        mirror_schedule: Arc::new(MirrorSchedule::of(store)),
         scheduler: Arc::default(),
         events: sender,
         started: Instant::now(),
@@ -68,6 +70,7 @@ pub(super) fn start(
     Scrubber::start(&node)?;
     if !node.read_only {
         Scheduler::start(&node)?;
+        MirrorSchedule::start(&node)?;
     }
     Ok((node, events))
 }

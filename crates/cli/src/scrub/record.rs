@@ -1,17 +1,13 @@
 //! What is remembered of scrubbing: the file `scrub.json` of a store.
 
-use anyhow::{Context, Result, ensure};
+use crate::record_file::RecordFile;
+use anyhow::Result;
 use block::{Damage, DamagedSubject, Name, Position, RecordKind};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use volume::{Finding, ScrubPoint};
 
-const RECORD_FILE: &str = "scrub.json";
-const NEW_RECORD_FILE: &str = "scrub.json.new";
-
-const VERSION: u32 = 1;
+const FILE: RecordFile = RecordFile { name: "scrub.json", version: 1, advice: "remove it" };
 
 /// From one scrub to the next, unless somebody said otherwise: 30 days.
 const EVERY_SECONDS_DEFAULT: u64 = 30 * 86_400;
@@ -19,7 +15,6 @@ const EVERY_SECONDS_DEFAULT: u64 = 30 * 86_400;
 /// What is remembered of scrubbing a store. Times are seconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ScrubRecord {
-    version: u32,
     /// Since when the store is looked after.
     pub(crate) since: u64,
     /// Seconds from the end of one scrub to the beginning of the next; `None` for never.
@@ -88,35 +83,17 @@ enum SubjectRecord {
 impl ScrubRecord {
     /// That of a store; a new one if it has none.
     pub(crate) fn read(store: &Path, now: u64) -> Result<Self> {
-        let path = store.join(RECORD_FILE);
-        let bytes = match fs::read(&path) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(Self::new(now));
-            }
-            result => result.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let record: Self = serde_json::from_slice(&bytes)
-            .with_context(|| format!("cannot read {}: it is damaged; remove it", path.display()))?;
-        ensure!(record.version <= VERSION, "{} was written by a newer version; use a newer pantala", path.display());
-        Ok(record)
+        Ok(FILE.read(store)?.unwrap_or_else(|| Self::new(now)))
     }
 
     /// What is remembered of a store that was never scrubbed.
     pub(crate) fn new(now: u64) -> Self {
-        Self { version: VERSION, since: now, every_seconds: Some(EVERY_SECONDS_DEFAULT), under_way: None, last: None }
+        Self { since: now, every_seconds: Some(EVERY_SECONDS_DEFAULT), under_way: None, last: None }
     }
 
     /// Writes it, whole or not at all.
     pub(crate) fn write(&self, store: &Path) -> Result<()> {
-        let write = || -> io::Result<()> {
-            let text = serde_json::to_vec_pretty(self)?;
-            let new = store.join(NEW_RECORD_FILE);
-            let mut file = File::create(&new)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(new, store.join(RECORD_FILE))
-        };
-        write().with_context(|| format!("cannot remember the scrub in {}", store.display()))
+        FILE.write(store, self)
     }
 
     /// When the next one is to begin by itself, if none is under way.

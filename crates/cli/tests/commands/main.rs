@@ -8,6 +8,7 @@ mod disks;
 mod encrypted;
 mod gc;
 mod killed;
+mod mirror_schedule;
 mod mirrors;
 mod ordinary_user;
 mod outcome;

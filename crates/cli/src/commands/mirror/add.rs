@@ -1,7 +1,7 @@
 //! `pantala mirror add`.
 
 use super::reach::{IfMissing, Reached};
-use super::{Definition, Definitions, Direction, Place, sides};
+use super::{Definition, Definitions, Direction, Place, sides, tell_node};
 use crate::arguments::MirrorAdd;
 use crate::{defaults, output};
 use anyhow::{Context, Result, ensure};
@@ -28,8 +28,13 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     let mut definitions = Definitions::read(&store)?;
     definitions.check_free(&name)?;
     let direction = if arguments.pull { Direction::Pull } else { Direction::Push };
-    let mut definition =
-        Definition { volume: arguments.volume, identity: String::new(), place: place.to_string(), direction };
+    let mut definition = Definition {
+        volume: arguments.volume,
+        identity: String::new(),
+        place: place.to_string(),
+        direction,
+        every_seconds: arguments.every.flatten(),
+    };
     let (from, to) = sides(&store, &definition)?;
     let source = Reached::open(&from, IfMissing::Fail)?;
     let target = Reached::open(&to, IfMissing::Make)?;
@@ -44,6 +49,7 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     source.close()?;
     let volume = definition.volume.clone();
     definitions.add(&name, definition)?;
+    tell_node(&store)?;
     let added = Added { mirror: name, volume, replica: to.to_string(), replica_name };
     if arguments.json { output::print_json(&added) } else { Ok(output::print(&text(&added))?) }
 }

@@ -14,7 +14,8 @@ pub(super) fn run(arguments: MirrorList) -> Result<()> {
     }
     let rows = mirrors.iter().map(|(name, mirror)| {
         let arrow = if mirror.direction == Direction::Push { "to" } else { "from" };
-        vec![name.clone(), mirror.volume.clone(), arrow.to_owned(), mirror.place.clone()]
+        let every = mirror.every_seconds.map_or_else(|| "-".to_owned(), output::duration);
+        vec![name.clone(), mirror.volume.clone(), arrow.to_owned(), mirror.place.clone(), every]
     });
-    Ok(output::print(&table::table(&["MIRROR", "VOLUME", "", "PLACE"], &[], rows))?)
+    Ok(output::print(&table::table(&["MIRROR", "VOLUME", "", "PLACE", "EVERY"], &[], rows))?)
 }

@@ -5,23 +5,22 @@
 
 mod add;
 mod both;
-mod definitions;
 mod list;
-mod place;
 mod progress;
 mod promote;
 mod reach;
 mod remove;
 mod serve;
+mod set;
 mod status;
 mod sync;
 mod verify;
 
 use crate::arguments::MirrorCommand;
+use crate::control::{Client, Request};
+use crate::mirrors::{Definition, Definitions, Direction, Place};
 use crate::{failure, output};
 use anyhow::{Result, ensure};
-use definitions::{Definition, Definitions, Direction};
-use place::Place;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,6 +33,7 @@ pub(super) fn run(command: MirrorCommand) -> Result<ExitCode> {
         MirrorCommand::Status(arguments) => status::run(&arguments)?,
         MirrorCommand::Verify(arguments) => verify::run(&arguments)?,
         MirrorCommand::Promote(arguments) => promote::run(arguments)?,
+        MirrorCommand::Set(arguments) => set::run(arguments)?,
         MirrorCommand::Remove(arguments) => remove::run(arguments)?,
         MirrorCommand::Serve(arguments) => serve::run(&arguments)?,
     }
@@ -59,6 +59,14 @@ fn with_each(
     }
     ensure!(failed.is_empty(), "{} of {} failed: {}", failed.len(), mirrors.len(), failed.join(", "));
     Ok(())
+}
+
+/// Tells the node that has a store, if one has, that its mirrors have changed.
+fn tell_node(store: &Path) -> Result<()> {
+    match Client::connect(store)? {
+        Some(node) => node.order(&Request::MirrorsChanged).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Where a mirror's source and its replica are, given the store that knows the mirror.

@@ -1,7 +1,7 @@
 //! Reaching a store, whoever has it: nobody, a node of this machine, another machine, or a server of objects.
 
-use super::place::Place;
 use crate::control::Client as NodeClient;
+use crate::mirrors::Place;
 use crate::node::owner;
 use anyhow::{Context, Result, bail};
 use block::{OpenMode, Store, StoreOptions, Thrift};

@@ -1,6 +1,6 @@
 //! `pantala mirror remove`.
 
-use super::{Definitions, Direction};
+use super::{Definitions, Direction, tell_node};
 use crate::arguments::MirrorRemove;
 use crate::{defaults, output};
 use anyhow::Result;
@@ -18,6 +18,7 @@ struct Removed {
 pub(super) fn run(arguments: MirrorRemove) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
     let removed = Definitions::read(&store)?.remove(&arguments.name)?;
+    tell_node(&store)?;
     let replica = match removed.direction {
         Direction::Push => removed.place,
         Direction::Pull => store.display().to_string(),

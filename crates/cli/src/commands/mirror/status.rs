@@ -4,6 +4,7 @@ use super::reach::{IfMissing, Reached};
 use super::{Definition, Definitions, sides};
 use crate::arguments::MirrorStatus;
 use crate::commands::table;
+use crate::mirrors::{Turn, Turns};
 use crate::{defaults, failure, output};
 use anyhow::{Context, Result};
 use mirror::Listed;
@@ -25,6 +26,10 @@ struct Status {
     safe_to_unplug: bool,
     /// Why its state is not known.
     problem: Option<String>,
+    /// How often the node syncs it by itself.
+    every_seconds: Option<u64>,
+    /// How the last of those syncs went.
+    turn: Option<Turn>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,7 +65,11 @@ impl State {
 pub(super) fn run(arguments: &MirrorStatus) -> Result<()> {
     let store = defaults::store(arguments.store.store.clone())?;
     let mirrors = Definitions::read(&store)?.select(&arguments.names)?;
-    let statuses: Vec<_> = mirrors.iter().map(|(name, definition)| status(&store, name, definition)).collect();
+    let turns = Turns::read(&store)?;
+    let statuses: Vec<_> = mirrors
+        .iter()
+        .map(|(name, definition)| Status { turn: turns.get(name).cloned(), ..status(&store, name, definition) })
+        .collect();
     if arguments.json {
         return output::print_json(&statuses);
     }
@@ -78,6 +87,8 @@ fn status(store: &Path, name: &str, definition: &Definition) -> Status {
         taken_seconds: None,
         safe_to_unplug: false,
         problem: None,
+        every_seconds: definition.every_seconds,
+        turn: None,
     };
     match look(store, definition) {
         Ok((source, replica, is_free)) => {
@@ -128,7 +139,9 @@ fn row(status: &Status) -> Vec<String> {
     let dash = || "-".to_owned();
     let taken = status.taken_seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     let local = |time: jiff::Timestamp| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%F %T").to_string();
-    let place = match &status.problem {
+    let failed = status.turn.as_ref().and_then(|turn| turn.problem.as_ref());
+    let failed = failed.map(|problem| format!("the last sync on schedule failed: {problem}"));
+    let place = match status.problem.clone().or(failed) {
         Some(problem) => format!("{}: {problem}", status.place),
         None => status.place.clone(),
     };

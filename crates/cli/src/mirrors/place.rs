@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A directory of this machine.
     Directory(PathBuf),
     /// A directory of another machine, which `ssh` knows how to reach.
@@ -29,7 +29,7 @@ const USUAL_NAME: &str = "pantala";
 
 impl Place {
     /// The place that a user means.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         for (scheme, what) in [(objects::S3, "bucket; give one as in s3://BUCKET/PREFIX"), (objects::FILE, "directory")]
         {
             if let Some(rest) = text.strip_prefix(scheme) {
@@ -60,7 +60,7 @@ impl Place {
     }
 
     /// What to call a mirror at this place.
-    pub(super) fn usual_name(&self) -> Option<String> {
+    pub(crate) fn usual_name(&self) -> Option<String> {
         match self {
             Self::Machine { host, .. } => Some(host.rsplit('@').next().unwrap_or(host).to_owned()),
             Self::Objects(url) => {

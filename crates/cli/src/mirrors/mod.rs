@@ -1,0 +1,9 @@
+//! What a store knows of its mirrors: names for places, how often each is to be synced, and how that went.
+
+mod definitions;
+mod place;
+mod turns;
+
+pub(crate) use definitions::{Definition, Definitions, Direction};
+pub(crate) use place::Place;
+pub(crate) use turns::{Turn, Turns};
