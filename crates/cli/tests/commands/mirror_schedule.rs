@@ -37,7 +37,8 @@ fn a_mirror_with_a_span_is_synced_when_it_is_added_and_again_when_that_is_over()
     let set = ["mirror", "set", "drive", "--every"];
     assert!(pool.run(&[&set[..], &["never"]].concat()).succeeded().contains("by `pantala mirror sync drive` alone"));
     assert_eq!(status(&pool)["every_seconds"], Value::Null);
-    pool.run(&[&set[..], &["soon"]].concat()).failed_saying(&["--every", "as in 30d"]);
+    let usage = pool.run(&[&set[..], &["soon"]].concat());
+    assert!(usage.code == Some(2) && usage.errors.contains("as in 30d, or `never`"), "{usage:?}");
     pool.run(&["mirror", "set", "other", "--every", "1h"]).failed_saying(&["there is no mirror other; there is drive"]);
     pool.run(&["mirror", "remove", "drive"]).succeeded();
     pool.run(&["mirror", "remove", "drive"]).failed_saying(&["has no mirrors", "pantala mirror add"]);

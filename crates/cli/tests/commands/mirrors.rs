@@ -303,7 +303,7 @@ fn what_cannot_be_synced_says_why_and_changes_nothing() {
     add(&["main", &drive]).failed_saying(&["a mirror drive already"]);
     pool.run(&["mirror", "sync", "attic"]).failed_saying(&["no mirror attic", "there is drive"]);
     let usage = pool.run(&["mirror", "sync", "--limit-rate", "fast"]);
-    assert!(usage.code == Some(2) && usage.errors.contains("K, M or G"), "{usage:?}");
+    assert!(usage.code == Some(2) && usage.errors.contains("as in 50M"), "{usage:?}");
 
     // Another drive at the same place.
     fs::rename(&drive, format!("{drive}-old")).unwrap();
