@@ -97,11 +97,19 @@ pub(super) fn has_times(kind: FileType) -> bool {
     kind != FileType::Fifo
 }
 
-/// Whether POSIX leaves the choice, the mount does as ext4 does, and another file system does not.
+/// Whether POSIX leaves the choice, the mount does as ext4 does, and another file system does not; or the kernel finds another reason to
+/// refuse a call first, since it does not know that something is immutable or append-only.
 pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside: &Outcome) -> bool {
     const NOT_EMPTY: Outcome = Outcome::Failed(Errno::NOTEMPTY);
     const EXISTS: Outcome = Outcome::Failed(Errno::EXIST);
     const NO_SUCH_CALL: Outcome = Outcome::Failed(Errno::NOTTY);
+    const NOT_PERMITTED: Outcome = Outcome::Failed(Errno::PERM);
+    if matches!(operation, Operation::WithInodeFlags { .. })
+        && matches!(on, Outcome::Failed(_))
+        && *beside == NOT_PERMITTED
+    {
+        return true;
+    }
     match (peer, operation) {
         (Peer::Xfs, Operation::WithInodeFlags { call, .. }) => {
             *on == NO_SUCH_CALL || is_allowed(peer, call, on, beside)
