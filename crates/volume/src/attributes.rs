@@ -25,13 +25,14 @@ pub struct AttributeChanges {
 impl AttributeChanges {
     /// Whether the inode's flags allow the changes (`may_setattr` of the kernel, and ext4's own check).
     fn check_allowed(&self, attributes: &Attributes) -> Result<()> {
-        let sets_a_time = |time| matches!(time, Some(TimeChange::To(_)));
+        // As touch(1) has it. To set one of them alone to the present is an explicit change.
+        let is_touched = (self.accessed, self.modified) == (Some(TimeChange::Now), Some(TimeChange::Now));
+        let sets_times = self.accessed.is_some() || self.modified.is_some();
         let changes_what_is_protected = self.permissions.is_some()
             || self.uid.is_some()
             || self.gid.is_some()
             || self.size.is_some()
-            || sets_a_time(self.accessed)
-            || sets_a_time(self.modified);
+            || sets_times && !is_touched;
         if changes_what_is_protected { attributes.check_unprotected() } else { attributes.check_mutable() }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::mounted::Mounted;
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, IFlags, Mode, OFlags, RenameFlags, XattrFlags, fallocate, ioctl_getflags,
-    ioctl_setflags, linkat, open, renameat_with, setxattr, utimensat,
+    AtFlags, CWD, FallocateFlags, IFlags, Mode, OFlags, RenameFlags, UTIME_NOW, UTIME_OMIT, XattrFlags, fallocate,
+    ioctl_getflags, ioctl_setflags, linkat, open, renameat_with, setxattr, utimensat,
 };
 use rustix::io::Errno;
 use std::fs::{self, File, Permissions};
@@ -69,11 +69,14 @@ fn an_append_only_file_grows_at_its_end_and_nowhere_else() {
     assert_eq!(errno(file.set_len(0)), Errno::PERM);
     assert_eq!(errno(fs::remove_file(&path)), Errno::PERM);
     assert_eq!(errno(fs::rename(&path, mounted.path("log.1"))), Errno::PERM);
-    let touch = rustix::fs::Timestamps {
-        last_access: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
-        last_modification: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
+    let set_times = |accessed, modified| {
+        let time = |tv_nsec| rustix::fs::Timespec { tv_sec: 0, tv_nsec };
+        let times = rustix::fs::Timestamps { last_access: time(accessed), last_modification: time(modified) };
+        utimensat(CWD, &path, &times, AtFlags::empty())
     };
-    utimensat(CWD, &path, &touch, AtFlags::empty()).unwrap();
+    set_times(UTIME_NOW, UTIME_NOW).unwrap();
+    assert_eq!(set_times(UTIME_NOW, UTIME_OMIT), Err(Errno::PERM));
+    assert_eq!(set_times(UTIME_OMIT, UTIME_NOW), Err(Errno::PERM));
     assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
     set(&path, IFlags::empty());
     fs::remove_file(&path).unwrap();
