@@ -114,7 +114,7 @@ pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside
         (Peer::Xfs, Operation::WithInodeFlags { call, .. }) => {
             // ext4 refuses every change of what is immutable, one that changes nothing, too.
             let is_idle = matches!(**call, Operation::Chown { uid: None, gid: None, .. });
-            *on == NO_SUCH_CALL || is_idle && *on == NOT_PERMITTED || is_allowed(peer, call, on, beside)
+            is_idle && *on == NOT_PERMITTED || is_allowed(peer, call, on, beside)
         }
         (Peer::Xfs, Operation::Rename { .. }) => *on == NOT_EMPTY && *beside == EXISTS,
         // Fifos have flags of chattr(1) there.

@@ -38,6 +38,11 @@ impl Flagged {
     fn new(path: &Name, flags: IFlags) -> Result<Flagged> {
         let file =
             rustix::fs::openat(CWD, &path.0, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+        // On xfs, other kinds of files have flags, too.
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+        if !matches!(kind, FileType::RegularFile | FileType::Directory) {
+            return Err(Errno::NOTTY);
+        }
         let before = rustix::fs::ioctl_getflags(&file)?;
         rustix::fs::ioctl_setflags(&file, before | flags)?;
         Ok(Flagged { file, before })
