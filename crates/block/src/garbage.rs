@@ -9,6 +9,10 @@
 //! 3. **Compact** (`compact`): segments that are mostly dead are rewritten. What the index still knows of a segment is appended
 //!    at the head, as it is stored; when the copies are durable and in the index, the segment is retired from the log.
 //!
+//! A purge ([`Thrift::Purge`]) is a collection after which nothing dead is left of what lay before its beginning, in no segment: marks are
+//! exact, and every segment is rewritten that has anything that is not needed. Before it, the layer above goes on in a new segment
+//! ([`Store::begin_segment`]) and writes its records anew there: segments with records that are needed are no victims.
+//!
 //! Invariants:
 //!
 //! - **What is alive is marked before the sweep begins.** A block that is needed at the end of the marking could be reached from
@@ -100,9 +104,9 @@ impl Store {
         }
         self.report(|progress| *progress = CollectionProgress::begun());
         let (mut marks, mut roots) = (None, Vec::new());
-        let alive = live.survey(&mut || marks = Some(self.begin_marking()), &mut |name| roots.push(name));
+        let alive = live.survey(&mut || marks = Some(self.begin_marking(thrift)), &mut |name| roots.push(name));
         drop(holds);
-        let marks = marks.unwrap_or_else(|| self.begin_marking());
+        let marks = marks.unwrap_or_else(|| self.begin_marking(thrift));
         let stage = Stage::Mark(Mark::from_roots(roots));
         let mut collection = Collection { store: self, _turn: turn, marks, alive, thrift, stage };
         collection.add_records()?;
@@ -131,12 +135,16 @@ impl Store {
         change(&mut self.garbage.progress.lock());
     }
 
-    fn begin_marking(&self) -> Arc<Marks> {
+    fn begin_marking(&self, thrift: Thrift) -> Arc<Marks> {
         let number = self.garbage.begun.fetch_add(1, Ordering::Relaxed);
         let blocks = self.statistics().blocks;
         self.garbage.barrier.begin_marking(|| {
             let start = self.position();
-            Arc::new(Marks::new(start, blocks, bloom::mix(start.to_u64() ^ number << 56)))
+            let salt = bloom::mix(start.to_u64() ^ number << 56);
+            Arc::new(match thrift {
+                Thrift::Purge => Marks::exact(start, blocks, salt),
+                _ => Marks::new(start, blocks, salt),
+            })
         })
     }
 }
@@ -168,6 +176,11 @@ impl Collection<'_> {
             self.store.report(|progress| progress.stage = self.stage.name());
         }
         Ok(!matches!(self.stage, Stage::Done))
+    }
+
+    /// Whether every dead block that lay before its beginning is found. With very many blocks, some pass for alive.
+    pub fn is_exact(&self) -> bool {
+        self.marks.are_exact()
     }
 
     /// Marks what the records that are alive link to.

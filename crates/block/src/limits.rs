@@ -97,6 +97,10 @@ pub(crate) const BLOOM_BYTES_MAX: usize = 44 << 20;
 /// The same, of a smaller store.
 pub(crate) const BLOOM_BITS_PER_BLOCK: u64 = 12;
 
+/// Blocks without links that are marked one by one, with four to five bytes for each, where no dead one may pass for alive: 44 MiB at
+/// most. With more blocks than these, collections with several salts take the place of one.
+pub(crate) const EXACT_LEAVES_MAX: u64 = 8 << 20;
+
 /// Places looked at for each name.
 pub(crate) const BLOOM_PROBES_MAX: u32 = 8;
 

@@ -15,6 +15,7 @@ mod sync;
 use crate::checksum::Salt;
 use crate::frame::Draft;
 use crate::segment_file::SegmentFile;
+use crate::segment_header::SegmentHeader;
 use crate::segments::Segments;
 use crate::{Error, Health, Position, Result};
 pub(crate) use comeback::Rewritten;
@@ -134,6 +135,20 @@ impl Log {
             state.go_on_in(head?);
         }
         Ok(state.reserve(bytes))
+    }
+
+    /// Goes on in a new segment, unless nothing was written to this one yet. What lies below is not written to any more.
+    pub(crate) fn begin_segment(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        state.check()?;
+        let position = state.head.mark.position;
+        if position == SegmentHeader::first_frame(position.segment()) {
+            return Ok(());
+        }
+        let head = self.roll(&state, 0);
+        state.next_number += 1;
+        state.go_on_in(head?);
+        Ok(())
     }
 
     /// A new segment behind the head's place, large enough for a frame.

@@ -220,6 +220,13 @@ impl Store {
         if self.closed.is_some() { Ok(()) } else { self.log.sync() }
     }
 
+    /// Goes on in a new segment of the log: a collection may then rewrite all that lie before it, once the index and the newest records
+    /// are there too.
+    pub fn begin_segment(&self) -> Result<()> {
+        self.check_writable()?;
+        self.log.begin_segment()
+    }
+
     /// The store's identity.
     pub fn id(&self) -> StoreId {
         self.segments.store()

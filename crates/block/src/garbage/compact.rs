@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 pub(super) struct Compact {
     victims: VecDeque<Candidate>,
     rewrite: Option<Rewrite>,
+    thrift: Thrift,
     /// Whether damage of the log was accepted: then a segment without anything alive may still hold what is damaged, which stays.
     is_mended: bool,
 }
@@ -55,12 +56,13 @@ impl Compact {
         let numbers = store.segments.written_below(segments_end);
         let candidate = |number: u32| {
             let live_bytes = sweep.live_bytes.get(&number).copied().unwrap_or(0);
-            Ok(Candidate { number, bytes: store.segments.length(number)?, live_bytes })
+            let is_all_alive = thrift == Thrift::Purge && store.is_all_alive(number, live_bytes)?;
+            Ok(Candidate { number, bytes: store.segments.length(number)?, live_bytes, is_all_alive })
         };
         let candidates = numbers.into_iter().filter(|number| !kept.contains(number)).map(candidate);
         let victims: VecDeque<_> = choose(candidates.collect::<Result<_>>()?, thrift).into();
         store.report(|progress| progress.victims = victims.len() as u64);
-        Ok(Self { victims, rewrite: None, is_mended: layout::has_mends(&*store.disk)? })
+        Ok(Self { victims, rewrite: None, thrift, is_mended: layout::has_mends(&*store.disk)? })
     }
 
     /// Goes on; false when no victim is left.
@@ -88,7 +90,10 @@ impl Compact {
             return Ok(false);
         };
         match victim.live_bytes {
-            _ if self.is_mended && !store.may_be_rewritten(victim.number)? => {}
+            _ if self.is_mended && !store.may_be_rewritten(victim.number)? => {
+                let stays = (self.thrift == Thrift::Purge) as u64;
+                store.report(|progress| progress.damaged += stays);
+            }
             0 if !self.is_mended => store.retire(&victim)?,
             _ => self.rewrite = Some(Rewrite::begin(store, victim)?),
         }
@@ -145,6 +150,26 @@ impl Store {
         self.log.append(&draft, written)?;
         self.report(|progress| progress.copied_bytes += draft.frame_bytes() as u64);
         Ok(())
+    }
+
+    /// Whether a segment has nothing but frames that are needed: nothing between them, and nothing that a crash left behind them.
+    fn is_all_alive(&self, number: u32, live_bytes: u64) -> Result<bool> {
+        let Ok(end) = self.sealed_end(number) else { return Ok(false) };
+        let frames_bytes = end.saturating_sub(SegmentHeader::first_frame(number).offset());
+        if live_bytes != frames_bytes as u64 {
+            return Ok(false);
+        }
+        let (file, mut offset) = (self.segments.open(number)?, end as u64);
+        loop {
+            let rest = file.read(offset, RECOVERY_WINDOW_BYTES)?;
+            if rest.is_empty() {
+                return Ok(true);
+            }
+            if rest.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            offset += rest.len() as u64;
+        }
     }
 
     /// Whether it is known where a segment ends, and it is not the note that damage was accepted.

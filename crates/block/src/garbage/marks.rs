@@ -2,16 +2,47 @@
 
 use super::bloom::Bloom;
 use super::places::Places;
-use crate::limits::REVIVED_MAX;
+use crate::limits::{EXACT_LEAVES_MAX, REVIVED_MAX};
 use crate::{Location, Name, Position};
 use parking_lot::Mutex;
+
+/// Marks on blocks without links.
+enum Leaves {
+    /// Where one that is dead may pass for alive.
+    Names(Bloom),
+    /// Where none does.
+    Places(Mutex<Places>),
+}
+
+impl Leaves {
+    fn insert(&self, name: &Name, position: Position) {
+        match self {
+            Self::Names(names) => names.insert(name),
+            Self::Places(places) => drop(places.lock().insert(position)),
+        }
+    }
+
+    fn contains(&self, name: &Name, position: Position) -> bool {
+        match self {
+            Self::Names(names) => names.contains(name),
+            Self::Places(places) => places.lock().contains(position),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Names(names) => names.memory_bytes(),
+            Self::Places(places) => places.lock().memory_bytes(),
+        }
+    }
+}
 
 /// Marks on the blocks that lie below a place of the log. What lies behind it was put since and is alive.
 pub(crate) struct Marks {
     /// Where the log ended when the collection began.
     pub(crate) start: Position,
     /// Marked blocks without links.
-    leaves: Bloom,
+    leaves: Leaves,
     /// Marked blocks with links: what they link to is marked, or is going to be. Exact, since a block that wrongly passes for
     /// marked would hide what lies below it.
     inner: Mutex<Places>,
@@ -22,7 +53,25 @@ pub(crate) struct Marks {
 impl Marks {
     /// No marks yet, for a store with so many blocks.
     pub(crate) fn new(start: Position, blocks: u64, salt: u64) -> Self {
-        Self { start, leaves: Bloom::new(blocks, salt), inner: Mutex::default(), revived: Mutex::default() }
+        Self::with(start, Leaves::Names(Bloom::new(blocks, salt)))
+    }
+
+    /// No marks yet, of a collection after which no dead block may be left. Of a store with many blocks they are as of any other: then
+    /// it takes several, each with another salt.
+    pub(crate) fn exact(start: Position, blocks: u64, salt: u64) -> Self {
+        match blocks <= EXACT_LEAVES_MAX {
+            true => Self::with(start, Leaves::Places(Mutex::default())),
+            false => Self::new(start, blocks, salt),
+        }
+    }
+
+    fn with(start: Position, leaves: Leaves) -> Self {
+        Self { start, leaves, inner: Mutex::default(), revived: Mutex::default() }
+    }
+
+    /// Whether no dead block passes for alive.
+    pub(crate) fn are_exact(&self) -> bool {
+        matches!(self.leaves, Leaves::Places(_))
     }
 
     /// Marks a block that the collection came to. True if it has links that have not been followed.
@@ -31,7 +80,7 @@ impl Marks {
             return self.inner.lock().insert(location.position);
         }
         if location.position < self.start {
-            self.leaves.insert(name);
+            self.leaves.insert(name, location.position);
         }
         false
     }
@@ -43,7 +92,7 @@ impl Marks {
             return true;
         }
         if !location.has_links {
-            self.leaves.insert(name);
+            self.leaves.insert(name, location.position);
             return true;
         }
         if self.inner.lock().contains(location.position) {
@@ -68,7 +117,7 @@ impl Marks {
             || if location.has_links {
                 self.inner.lock().contains(location.position)
             } else {
-                self.leaves.contains(name)
+                self.leaves.contains(name, location.position)
             }
     }
 
