@@ -38,6 +38,11 @@ impl Watcher for KernelCaches {
         self.live.displace(inodes);
     }
 
+    fn name_removed(&self, directory: volume::Inode, name: &[u8], inode: volume::Inode) {
+        let removed = Notification::Delete { parent: directory.0, child: inode.0, name: name.into() };
+        self.notifications.tell([removed]);
+    }
+
     fn drop_unused_views(&self, root: KeptId) {
         self.past.drop_unused_views(root);
     }

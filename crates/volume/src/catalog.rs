@@ -78,6 +78,7 @@ mod subject {
     pub(super) const NEXT_VOLUME: u8 = 0;
     pub(super) const VOLUME: u8 = 1;
     pub(super) const TRANSFER: u8 = 2;
+    pub(super) const PURGE: u8 = 3;
 }
 
 pub(crate) struct Catalog {
@@ -165,6 +166,28 @@ impl Catalog {
             }],
             now,
         )
+    }
+
+    /// Whether what is dead is to be removed from the store, all of it: the number of the erase that last asked for it.
+    pub(crate) fn purge_due(&self) -> Result<Option<u64>> {
+        let Some((value, _)) = self.tree.get(&[subject::PURGE])? else { return Ok(None) };
+        let number = record::whole(&value, |reader| reader.u64());
+        Ok(Some(number.map_err(|malformed| malformed.in_volume("the note of a purge"))?))
+    }
+
+    /// Takes note that it is.
+    pub(crate) fn note_purge(&mut self, now: Timestamp) -> Result<()> {
+        let mut value = Vec::new();
+        value.put_u64(self.purge_due()?.map_or(1, |number| number + 1));
+        self.apply(vec![Edit::Put { key: Bytes::from_static(&[subject::PURGE]), value: value.into(), link: None }], now)
+    }
+
+    /// Takes note that what an erase and those before it asked for is done.
+    pub(crate) fn note_purged(&mut self, number: Option<u64>, now: Timestamp) -> Result<()> {
+        match self.purge_due()? {
+            due if due.is_none() || due != number => Ok(()),
+            _ => self.apply(vec![Edit::Delete { key: Bytes::from_static(&[subject::PURGE]) }], now),
+        }
     }
 
     /// Writes the root record anew.

@@ -8,10 +8,12 @@ use crate::limits::{
     HISTORY_HALVINGS_MAX, ROOM_GARBAGE_BYTES_MIN, ROOM_WAIT_MAX,
 };
 use crate::live::Living;
+use crate::purge::{self, Purged};
 use crate::shared::Shared;
-use crate::{Result, Timestamp, room};
-use block::{CollectionProgress, Store, Thrift};
+use crate::{Error, Result, Timestamp, room};
+use block::{Collection, CollectionProgress, Name, Store, Thrift};
 use parking_lot::{Condvar, Mutex};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -37,6 +39,9 @@ struct State {
     /// What was written and freed by others when the last collection began, in bytes.
     churn: u64,
     failed_at: Option<Instant>,
+    /// A purge that was ordered, and how the last one ended.
+    purge: Option<Arc<HashSet<Name>>>,
+    purged: Option<Purged>,
 }
 
 /// A collection that has ended.
@@ -63,6 +68,10 @@ pub struct GarbageStatus {
     pub finished: u64,
     /// The last of them.
     pub last: Option<FinishedCollection>,
+    /// Whether a purge is under way, or waits for its turn.
+    pub is_purge_due: bool,
+    /// The last purge since the pool was opened.
+    pub purged: Option<Purged>,
 }
 
 /// Starts the thread.
@@ -85,6 +94,22 @@ impl Collector {
         state.ordered
     }
 
+    /// Has the store purged, as [`Collector::order`]; some blocks are to be looked for afterwards. A purge that fails is tried again.
+    pub(crate) fn order_purge(&self, blocks: HashSet<Name>) -> u64 {
+        {
+            let mut state = self.state.lock();
+            let before = state.purge.take();
+            let all = before.iter().flat_map(|before| before.iter().copied()).chain(blocks);
+            state.purge = Some(Arc::new(all.collect()));
+        }
+        self.order()
+    }
+
+    /// Whether a purge is under way, or waits for its turn.
+    pub(crate) fn has_purge(&self) -> bool {
+        self.state.lock().purge.is_some()
+    }
+
     /// Waits until so many collections have ended, but no longer than `limit`; whether they have.
     pub(crate) fn wait_for(&self, finished: u64, limit: Duration) -> bool {
         let mut state = self.state.lock();
@@ -100,9 +125,11 @@ impl Collector {
             false => GARBAGE_BYTES_MIN.max(shared.store.statistics().stored_bytes / GARBAGE_LIVE_PARTS),
         };
         let churn = churn(shared);
+        let is_held = shared.store.is_held();
         let mut state = self.state.lock();
         let has_rested = state.failed_at.is_none_or(|failed| failed.elapsed() >= GARBAGE_RETRY_INTERVAL);
-        if has_rested && churn.saturating_sub(state.churn) >= enough {
+        let is_purge_due = state.purge.is_some() && !is_held;
+        if has_rested && (is_purge_due || churn.saturating_sub(state.churn) >= enough) {
             state.is_due = true;
             self.changed.notify_all();
         }
@@ -112,7 +139,9 @@ impl Collector {
     pub(crate) fn status(&self, store: &Store) -> GarbageStatus {
         let state = self.state.lock();
         let (finished, last) = (state.finished, state.last.clone());
-        GarbageStatus { progress: store.collection_progress(), is_held: store.is_held(), finished, last }
+        let (is_purge_due, purged) = (state.purge.is_some(), state.purged.clone());
+        let (progress, is_held) = (store.collection_progress(), store.is_held());
+        GarbageStatus { progress, is_held, finished, last, is_purge_due, purged }
     }
 
     /// Ends the thread.
@@ -132,7 +161,11 @@ impl Collector {
 
     fn run(&self, shared: &Shared, living: &Living) {
         let started = Instant::now();
-        let collected = self.collect(shared, living);
+        let purge = self.state.lock().purge.clone();
+        let collected = match &purge {
+            Some(blocks) => self.purge(shared, living, blocks),
+            None => self.collect(shared, living),
+        };
         let error = collected.and_then(|()| shared.ledger.prune(shared)).err();
         if let Some(error) = &error {
             tracing::error!(%error, "a garbage collection ended early");
@@ -162,6 +195,22 @@ impl Collector {
             }
             thrift = if halve_histories(living)? { Thrift::SpaceIsShort } else { Thrift::SpaceIsOut };
         }
+        Ok(())
+    }
+
+    fn purge(&self, shared: &Shared, living: &Living, blocks: &Arc<HashSet<Name>>) -> Result<()> {
+        let mut step = |collection: &mut Collection<'_>| {
+            let goes_on = shared.store.with_reserve(|| collection.step())?;
+            if self.state.lock().is_closing {
+                return Err(Error::Busy("the pool goes down; the next start removes from the store what was erased"));
+            }
+            Ok(goes_on)
+        };
+        let purged = purge::purge(shared, living, blocks, &mut step)?;
+        let mut state = self.state.lock();
+        // What was ordered meanwhile is not in it.
+        state.purge.take_if(|now| Arc::ptr_eq(now, blocks));
+        state.purged = Some(purged);
         Ok(())
     }
 

@@ -41,6 +41,8 @@ pub enum Error {
     BehindEnd,
     #[error("it is a replica, which only a mirror changes; `pantala mirror promote` makes it writable")]
     Replica,
+    #[error("not now: {0}")]
+    Busy(&'static str),
     #[error("not supported: {0}")]
     NotSupported(&'static str),
     /// A record in the tree is not what this version writes.
@@ -100,6 +102,7 @@ impl Error {
             Self::ValueTooLarge => libc::E2BIG,
             Self::BehindEnd => libc::ENXIO,
             Self::Replica => libc::EROFS,
+            Self::Busy(_) => libc::EBUSY,
             Self::NotSupported(_) => libc::EOPNOTSUPP,
             Self::Damaged { .. } | Self::Newer { .. } => libc::EIO,
             Self::Tree(error) => tree_errno(error),

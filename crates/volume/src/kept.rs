@@ -14,6 +14,7 @@
 
 mod archive;
 mod changes;
+mod edited;
 mod history;
 mod key;
 mod labels;

@@ -138,6 +138,21 @@ pub(crate) const ROOT_AGE_BYTES_MAX: u64 = 128 << 20;
 /// How long changes wait for a checkpoint.
 pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Blocks of the content of what is erased together: 32 bytes of memory and more for each.
+pub(crate) const ERASE_BLOCKS_MAX: usize = 2 << 20;
+
+/// Paths that are shown of what is about to be erased.
+pub(crate) const ERASE_PATHS_SHOWN: usize = 8;
+
+/// How often an erase removes what somebody makes anew meanwhile.
+pub(crate) const ERASE_PASSES_MAX: usize = 8;
+
+/// Kept states that are edited with one durable root.
+pub(crate) const ERASE_BATCH_STATES: usize = 256;
+
+/// Collections of a purge of a store with so many blocks that a few dead ones pass for alive in each.
+pub(crate) const PURGE_ROUNDS_MAX: usize = 8;
+
 /// Bytes of one part of a journal group. Its last item may go beyond it.
 pub(crate) const JOURNAL_PART_BYTES: usize = 512 << 10;
 

@@ -57,7 +57,8 @@ fn maintain_all(shared: &Shared, volumes: &Volumes) -> Afterwards {
         }
     }
     shared.collector.consider(shared);
-    if open.iter().all(|volume| volume.is_quiet()) { Afterwards::Quiet } else { Afterwards::Busy }
+    let is_quiet = !shared.collector.has_purge() && open.iter().all(|volume| volume.is_quiet());
+    if is_quiet { Afterwards::Quiet } else { Afterwards::Busy }
 }
 
 fn maintain(shared: &Shared, volume: &Volume) -> Result<()> {

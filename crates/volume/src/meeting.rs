@@ -261,7 +261,7 @@ impl Volume {
         Ok(carried)
     }
 
-    fn may_be_in_use(&self, inode: Inode) -> bool {
+    pub(crate) fn may_be_in_use(&self, inode: Inode) -> bool {
         let is_used = std::cell::Cell::new(false);
         self.tell_watchers(|watcher| is_used.set(is_used.get() || watcher.may_use(inode)));
         is_used.get()

@@ -14,6 +14,7 @@ use crate::kept::KeptRoot;
 use crate::ledger::{self, Ledger};
 use crate::live::Living;
 use crate::maintenance;
+use crate::purge::{self, Purged};
 use crate::recovery::{Damaged, Recovered, TOP_DAMAGED};
 use crate::repair::{self, Fallback, RepairedVolume};
 use crate::room::Room;
@@ -26,7 +27,7 @@ use crate::{Attributes, Creator, Error, Inode, InodeFlags, Kind, Settings, Times
 use block::{Blocks, Collection, Hold, Name, Position, RecordKind, Store, Thrift};
 use parking_lot::{Mutex, RwLock};
 use seal::VolumeKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -235,6 +236,11 @@ impl Pool {
             accounting: None,
             _hold: hold,
         };
+        let can_purge = pool._hold.is_none() && !pool.shared.store.is_closed();
+        if can_purge && pool.catalog.lock().purge_due()?.is_some() {
+            // What was erased before the pool went down has to go from the store.
+            pool.shared.collector.order_purge(HashSet::new());
+        }
         if options.background {
             pool.shared.plain.nodes.on_use(move || wake.wake());
             pool.shared.store.fill_reserve();
@@ -463,6 +469,35 @@ impl Pool {
     /// How collecting garbage goes.
     pub fn garbage(&self) -> GarbageStatus {
         self.shared.collector.status(&self.shared.store)
+    }
+
+    /// Whether what is dead cannot be told from what is needed.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self._hold.is_some() || self.shared.store.damage().is_some()
+    }
+
+    /// Whether something was received for a replica that is not in force.
+    pub(crate) fn has_transfer(&self, id: VolumeId) -> Result<bool, PoolError> {
+        let is_receiving = self.volume(id).is_some_and(|volume| volume.is_receiving.load(Ordering::SeqCst));
+        Ok(is_receiving || self.catalog.lock().transfer(id)?.is_some())
+    }
+
+    /// Takes note that a purge is due, durably.
+    pub(crate) fn note_purge(&self) -> Result<(), PoolError> {
+        Ok(self.catalog.lock().note_purge(self.shared.environment.now())?)
+    }
+
+    /// Has all that is dead removed from the store, by the pool's own thread, and some blocks looked for afterwards. Returns the number
+    /// that [`GarbageStatus::finished`] has when that is done, or has failed for now: see [`GarbageStatus::purged`].
+    pub fn purge(&self, blocks: HashSet<Name>) -> u64 {
+        self.shared.collector.order_purge(blocks)
+    }
+
+    /// The same in a pool without threads, by the caller.
+    pub fn purge_here(&self, blocks: &HashSet<Name>) -> Result<Purged, PoolError> {
+        let (shared, living) = (&self.shared, self.living());
+        let mut step = |collection: &mut Collection<'_>| Ok(shared.store.with_reserve(|| collection.step())?);
+        Ok(purge::purge(shared, &living, blocks, &mut step)?)
     }
 
     fn living(&self) -> Living {

@@ -164,6 +164,11 @@ impl Volume {
         self.damage.get().map(String::as_str)
     }
 
+    /// Whether it is locked and its journal has what its tree does not have.
+    pub(crate) fn has_changes_while_locked(&self) -> bool {
+        self.contents.is_locked() && self.has_locked_journal.load(Ordering::SeqCst)
+    }
+
     /// Refuses what would change a damaged volume.
     pub(crate) fn check_sound(&self) -> Result<()> {
         match self.damage.get() {

@@ -22,6 +22,9 @@ pub trait Watcher: Send + Sync {
     /// writing there.
     fn displaced(&self, inodes: &[Inode]);
 
+    /// A directory lost the name of an inode.
+    fn name_removed(&self, directory: Inode, name: &[u8], inode: Inode);
+
     /// Asks for the views of a kept root to be dropped, where nobody uses them.
     fn drop_unused_views(&self, root: KeptId);
 }

@@ -7,7 +7,7 @@ use seal::{Cost, KeySlots, Unlocking, VolumeKey};
 use std::path::Path;
 use std::sync::Arc;
 use volume::{
-    Creator, Error, Inode, NewInode, Pool, PoolError, PoolOptions, Privileges, SnapshotError, Volume, XattrMode,
+    Creator, EraseError, Error, Inode, NewInode, Pool, PoolError, PoolOptions, Privileges, SnapshotError, Volume, XattrMode,
 };
 
 const OWNER: Creator = Creator { uid: 1, gid: 1 };
@@ -376,4 +376,30 @@ fn key_slots_are_kept_twice() {
     let pool = open(folder.path());
     assert_eq!(pool.key_slots("secret").unwrap().encode(), encoded);
     pool.unlock_volume("secret", key()).unwrap();
+}
+
+#[test]
+fn what_is_erased_is_gone_from_all_states_and_these_are_still_those_that_the_key_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = create(folder.path());
+    let (volume, id) = (secret(&pool), pool.find_volume("secret").unwrap().id);
+    let inside = fill(&volume);
+    volume.create_snapshot("one", false).unwrap();
+    let path = format!("folder{MARKER}/file3000{MARKER}");
+    pool.lock_volume("secret").unwrap();
+    assert!(matches!(pool.erase(id, path.as_bytes(), false), Err(EraseError::Locked)));
+    pool.unlock_volume("secret", key()).unwrap();
+    let erased = pool.erase(id, path.as_bytes(), false).unwrap();
+    assert_eq!((&erased.erasure.snapshots, erased.erasure.inodes), (&vec!["one".to_owned()], 1));
+    pool.purge_here(&erased.blocks).unwrap();
+    assert!(matches!(read(&volume, inside, "file3000"), Err(Error::NotFound)));
+    assert!(read(&volume, inside, "file200000").unwrap() == content(200_000));
+    let past = volume.open_kept(&volume.snapshot("one").unwrap().root).unwrap();
+    assert!(past.resolve(path.as_bytes()).is_err() && past.resolve(format!("folder{MARKER}").as_bytes()).is_ok());
+    drop((past, volume, pool));
+    let pool = open(folder.path());
+    pool.unlock_volume("secret", key()).unwrap();
+    let volume = secret(&pool);
+    volume.open_kept(&volume.snapshot("one").unwrap().root).unwrap();
+    assert!(read(&volume, inside, "file200000").unwrap() == content(200_000));
 }

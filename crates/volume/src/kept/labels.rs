@@ -47,7 +47,7 @@ impl Contents {
     }
 
     /// A kept root with its name in place of its label.
-    pub(super) fn named(&self, root: KeptRoot) -> KeptRoot {
+    pub(crate) fn named(&self, root: KeptRoot) -> KeptRoot {
         match self.encryption {
             Some(_) if !root.name.is_empty() => KeptRoot { name: self.name(&root.name), ..root },
             _ => root,

@@ -144,7 +144,7 @@ impl Volume {
     }
 
     /// Refuses a kept state of an encrypted volume that nobody with the key made.
-    fn check_kept(&self, root: &KeptRoot) -> Result<()> {
+    pub(crate) fn check_kept(&self, root: &KeptRoot) -> Result<()> {
         let encryption = self.contents.encryption.as_ref();
         encryption.map_or(Ok(()), |encryption| encryption.check(&root.tagged(), root.tag.as_ref()))
     }

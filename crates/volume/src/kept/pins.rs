@@ -44,7 +44,7 @@ impl Pins {
     }
 
     /// Those of some roots that nobody has pinned are about to go. The others are given too.
-    pub(super) fn let_go(&self, ids: impl IntoIterator<Item = KeptId>) -> (Going<'_>, Vec<KeptId>) {
+    pub(crate) fn let_go(&self, ids: impl IntoIterator<Item = KeptId>) -> (Going<'_>, Vec<KeptId>) {
         let mut state = self.state.lock();
         let (pinned, going): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| state.pinned.contains_key(id));
         state.going.extend(&going);
@@ -52,7 +52,7 @@ impl Pins {
     }
 
     /// Waits until nobody has a root pinned; false if somebody still has it after a time.
-    pub(super) fn wait_unpinned(&self, id: KeptId, time_max: Duration) -> bool {
+    pub(crate) fn wait_unpinned(&self, id: KeptId, time_max: Duration) -> bool {
         let mut state = self.state.lock();
         !self.unpinned.wait_while_for(&mut state, |state| state.pinned.contains_key(&id), time_max).timed_out()
     }
