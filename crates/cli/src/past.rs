@@ -64,6 +64,14 @@ pub(crate) enum PastOrder {
     RetentionEffect {
         retention: String,
     },
+    /// What erasing would change.
+    PlanErase {
+        path: Vec<u8>,
+    },
+    Erase {
+        path: Vec<u8>,
+        also_held: bool,
+    },
 }
 
 /// What the node tells of it.
@@ -73,6 +81,12 @@ pub(crate) enum PastAnswer {
     Versions(Vec<VersionInfo>),
     Deleted(Vec<DeletedInfo>),
     Differences(DifferencesInfo),
+    /// What an erase changes or has changed.
+    Erasure(Box<ErasureInfo>),
+    /// No state has it any more; the store is being rid of what was erased before, and is once so many collections have ended.
+    Purging {
+        awaited: u64,
+    },
     /// Done; what to tell the user.
     Done(Vec<String>),
 }
@@ -118,6 +132,37 @@ pub(crate) struct DeletedInfo {
     pub(crate) last_kept: String,
     /// Where it is now, if it was not deleted but moved.
     pub(crate) moved_to: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ErasureInfo {
+    pub(crate) volume: String,
+    pub(crate) path: String,
+    /// Files, directories and whatever else goes.
+    pub(crate) inodes: u64,
+    /// Contents that the files among them had.
+    pub(crate) versions: u64,
+    /// Names in the newest state, and some of the paths there.
+    pub(crate) live_names: u64,
+    pub(crate) live_paths: Vec<String>,
+    pub(crate) snapshots: Vec<String>,
+    pub(crate) held_snapshots: Vec<String>,
+    /// Roots of history.
+    pub(crate) history: u64,
+    /// States that two-way syncs begin with.
+    pub(crate) sync_states: u64,
+    /// Blocks of the content, and what they take in the store.
+    pub(crate) blocks: u64,
+    pub(crate) stored_bytes: u64,
+    /// How many of them programs have open: what they write there from now on stays until they close it.
+    pub(crate) open: u64,
+    /// Whether it was done.
+    pub(crate) erased: bool,
+    /// How many collections will have ended when the store is rid of it.
+    pub(crate) awaited: u64,
+    /// Of the blocks of the content, how many something else needs: these stay.
+    pub(crate) still_needed_blocks: u64,
+    pub(crate) still_needed_bytes: u64,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -116,6 +116,11 @@ pub(crate) struct GarbageStatus {
     pub(crate) last: Option<LastCollection>,
     /// How many will have ended when the one is done that was asked for.
     pub(crate) awaited: u64,
+    /// Whether the store is still to be rid of what was erased.
+    pub(crate) is_purge_due: bool,
+    /// What was looked for when it last was, and is needed by something else.
+    pub(crate) still_needed_blocks: u64,
+    pub(crate) still_needed_bytes: u64,
 }
 
 /// What a collection has done.

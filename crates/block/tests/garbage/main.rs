@@ -56,7 +56,7 @@ fn begin<'a>(
     port: &Port<'_>,
 ) -> Result<(), Error> {
     if collection.is_none() && random.percent(20) {
-        let thrift = if random.percent(50) { Thrift::Usual } else { Thrift::SpaceIsShort };
+        let thrift = [Thrift::Usual, Thrift::SpaceIsShort, Thrift::Purge][random.below(3) as usize];
         *collection = store.begin_collection(port, thrift)?;
     }
     Ok(())

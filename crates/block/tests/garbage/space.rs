@@ -64,3 +64,51 @@ fn what_nothing_refers_to_goes_whole_and_without_being_copied() {
     assert_eq!(store.streams(), [1], "the other stream is not in use");
     assert!(store.position() > Position::START);
 }
+
+#[test]
+fn a_purge_leaves_nothing_of_what_is_dead_among_much_that_is_alive() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index).unwrap();
+    let mut random = Random::new(1);
+    let contents: Vec<_> = (0..300).map(|_| random.bytes(1000)).collect();
+    let names: Vec<_> = contents.iter().map(|content| store.put(&Block::data(content.clone().into())).unwrap()).collect();
+    let is_dead = |number: usize| number % 30 == 7;
+    let alive = (0..300).filter(|number| !is_dead(*number));
+    let links: Vec<_> = alive.map(|number| names[number]).collect();
+    store.sync().unwrap();
+    store.begin_segment().unwrap();
+    let record = Record { kind: RecordKind::Root, stream: 1, links: links.clone(), body: "".into() };
+    let root = store.append(&record).unwrap();
+    store.sync().unwrap();
+    store.flush_index().unwrap();
+    let world = Mutex::new(World { roots: [(1, root)].into(), ..World::default() });
+    let port = Port { world: &world, forget: None };
+    let mut collect = |thrift| {
+        let mut collection = store.begin_collection(&port, thrift).unwrap().unwrap();
+        while collection.step().unwrap() {}
+    };
+    let is_in_a_file = |content: &[u8]| {
+        use block::Disk;
+        disk.list("segments").unwrap().iter().any(|name| {
+            let file = disk.open(&format!("segments/{name}")).unwrap();
+            let mut bytes = vec![0; file.length().unwrap() as usize];
+            file.read_at(&mut bytes, 0).unwrap();
+            bytes.windows(16).any(|window| window == &content[500..516])
+        })
+    };
+    collect(Thrift::SpaceIsOut);
+    let left = (0..300).filter(|number| is_dead(*number) && is_in_a_file(&contents[*number])).count();
+    assert!(left > 0, "an ordinary collection leaves some");
+    collect(Thrift::Purge);
+    assert!((0..300).all(|number| is_in_a_file(&contents[number]) != is_dead(number)));
+    assert!(links.iter().all(|name| store.get(name).is_ok()));
+    let copied = store.collection_progress().copied_bytes;
+    assert!(copied > 0);
+    store.begin_segment().unwrap();
+    world.lock().roots.insert(1, store.append(&record).unwrap());
+    collect(Thrift::Purge);
+    assert!(store.collection_progress().copied_bytes < copied / 2, "what is all alive is left as it is");
+    drop(store);
+    let store = crate::open(&disk, &MemoryIndex::default()).unwrap();
+    assert!(links.iter().all(|name| store.get(name).is_ok()));
+}

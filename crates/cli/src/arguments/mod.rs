@@ -1,5 +1,6 @@
 //! What a user may say to `pantala`. Help, completions and man pages are made from this. A file per group of commands.
 
+mod erase;
 mod gc;
 mod keys;
 mod mirror;
@@ -15,6 +16,7 @@ mod volume;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+pub(crate) use erase::Erase;
 pub(crate) use gc::Gc;
 pub(crate) use keys::{
     KeyAdd, KeyChange, KeyCommand, KeyList, KeyRemove, NewSecret, Secret, VolumeKeys, VolumeLock, VolumeUnlock,
@@ -64,6 +66,7 @@ pub(crate) enum Command {
     Diff(Diff),
     Clone(Clone),
     Rollback(Rollback),
+    Erase(Erase),
     Gc(Gc),
     Mirror(Mirror),
     Store(Store),

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: Gc) -> Result<()> {
     }
 }
 
-fn ask(store: &Path, request: &Request) -> Result<GarbageStatus> {
+pub(super) fn ask(store: &Path, request: &Request) -> Result<GarbageStatus> {
     match Client::connect_to_running(store)?.ask(request)? {
         Response::Garbage(garbage) => Ok(*garbage),
         _ => bail!("the node did not tell how collecting garbage goes; take it down and up again"),
@@ -33,16 +33,22 @@ fn ask(store: &Path, request: &Request) -> Result<GarbageStatus> {
 
 /// Has garbage collected, and shows how it goes until it is done.
 fn collect(store: &Path) -> Result<GarbageStatus> {
-    let mut garbage = ask(store, &Request::CollectGarbage)?;
+    let garbage = ask(store, &Request::CollectGarbage)?;
     if garbage.is_held {
         bail!(
             "a transfer to a replica is under way, and garbage is collected when it has ended; `pantala gc --status` shows it"
         );
     }
+    let awaited = garbage.awaited;
+    wait(store, awaited, garbage)
+}
+
+/// Shows how it goes until so many collections have ended.
+pub(super) fn wait(store: &Path, awaited: u64, mut garbage: GarbageStatus) -> Result<GarbageStatus> {
     let bar = ProgressBar::new_spinner();
-    while garbage.finished < garbage.awaited {
+    while garbage.finished < awaited {
         bar.set_message(progress(&garbage));
-        garbage = ask(store, &Request::Garbage { finished: garbage.awaited })?;
+        garbage = ask(store, &Request::Garbage { finished: awaited })?;
     }
     bar.finish_and_clear();
     Ok(garbage)
@@ -84,6 +90,7 @@ fn last_collection(last: &LastCollection) -> String {
 }
 
 fn status(garbage: &GarbageStatus) -> String {
+    let erasing = if garbage.is_purge_due { "; what was erased is still to go from the store" } else { "" };
     let now = match (garbage.is_running, garbage.is_held) {
         (true, _) => progress(garbage),
         (false, true) => "waits for a transfer to a replica to end".to_owned(),
@@ -94,6 +101,6 @@ fn status(garbage: &GarbageStatus) -> String {
         format!("{} ago, {}{ended}", duration(last.seconds_ago), last_collection(last))
     });
     let lines =
-        [("now", now), ("last", last), ("live", bytes(garbage.live_bytes)), ("dead", bytes(garbage.dead_bytes))];
+        [("now", now + erasing), ("last", last), ("live", bytes(garbage.live_bytes)), ("dead", bytes(garbage.dead_bytes))];
     lines.map(|(name, line)| format!("{name:<6}{line}\n")).concat()
 }

@@ -3,6 +3,7 @@
 mod completions;
 mod diff;
 mod down;
+mod erase;
 mod gc;
 mod history;
 mod man;
@@ -46,6 +47,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Diff(arguments) => diff::run(arguments)?,
         Command::Clone(arguments) => snapshot::clone(arguments)?,
         Command::Rollback(arguments) => snapshot::rollback(arguments)?,
+        Command::Erase(arguments) => erase::run(arguments)?,
         Command::Gc(arguments) => gc::run(arguments)?,
         Command::Mirror(arguments) => return mirror::run(arguments.command),
         Command::Store(arguments) => match arguments.command {

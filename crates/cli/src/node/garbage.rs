@@ -25,6 +25,7 @@ impl Node {
     fn garbage_status(&self, awaited: u64) -> GarbageStatus {
         let garbage = self.pool.garbage();
         let usage = self.pool.store().usage().unwrap_or_default();
+        let purged = garbage.purged.unwrap_or_default();
         let last = garbage.last.map(|last| LastCollection {
             seconds_ago: age_seconds(last.ended),
             took_seconds: last.took.as_secs_f64(),
@@ -41,6 +42,9 @@ impl Node {
             finished: garbage.finished,
             last,
             awaited,
+            is_purge_due: garbage.is_purge_due,
+            still_needed_blocks: purged.still_needed,
+            still_needed_bytes: purged.still_needed_bytes,
         }
     }
 }

@@ -13,6 +13,7 @@
 
 pub(crate) mod announcement;
 pub(crate) mod daemon;
+mod erase;
 mod events;
 mod foreground;
 mod garbage;

@@ -79,6 +79,8 @@ impl Node {
                 let what = format!("roll {} back", info.name);
                 self.without_inner_mounts(info, &what, || roll_back(info, volume, &to))
             }
+            PastOrder::PlanErase { path } => self.plan_erase(info, &path),
+            PastOrder::Erase { path, also_held } => self.erase(info, &path, also_held),
             PastOrder::RetentionEffect { retention } => self.retention_effect(info, volume, &retention),
         }
     }
