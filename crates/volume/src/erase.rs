@@ -24,9 +24,9 @@ mod states;
 use crate::catalog::VolumeId;
 use crate::limits::{ERASE_BLOCKS_MAX, ERASE_PATHS_SHOWN};
 use crate::{Error, Inode, KeptRoot, Pool, PoolError, Timestamp, Volume};
-pub(crate) use states::EditedStates;
 use block::Name;
 use footprint::{Footprint, Names};
+pub(crate) use states::EditedStates;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -100,7 +100,9 @@ pub enum EraseError {
         states: Vec<String>,
     },
     /// A volume is locked, and has changes that are not in its tree.
-    #[error("the volume {name} is locked and has changes behind its last checkpoint; `pantala volume unlock {name}` first")]
+    #[error(
+        "the volume {name} is locked and has changes behind its last checkpoint; `pantala volume unlock {name}` first"
+    )]
     LockedJournal {
         /// Its name.
         name: String,
@@ -115,7 +117,9 @@ pub enum EraseError {
     #[error("a transfer to this replica was cut off or is under way; let `pantala mirror sync` end first")]
     Transfer,
     /// Damage: what a collection may remove cannot be told.
-    #[error("the store is damaged, so nothing can be removed from it for certain; `pantala scrub` and `pantala store repair` first")]
+    #[error(
+        "the store is damaged, so nothing can be removed from it for certain; `pantala scrub` and `pantala store repair` first"
+    )]
     Damaged,
     /// Its content is in very many blocks.
     #[error("its content is in more than {ERASE_BLOCKS_MAX} blocks; erase its parts one after another")]

@@ -27,12 +27,7 @@ pub struct Purged {
 type Step<'a> = &'a mut dyn FnMut(&mut Collection<'_>) -> Result<bool>;
 
 /// Purges. An error of a step ends it.
-pub(crate) fn purge(
-    shared: &Shared,
-    living: &Living,
-    blocks: &HashSet<Name>,
-    step: Step<'_>,
-) -> Result<Purged> {
+pub(crate) fn purge(shared: &Shared, living: &Living, blocks: &HashSet<Name>, step: Step<'_>) -> Result<Purged> {
     let number = living.catalog.lock().purge_due()?;
     let left = in_rounds(shared, living, blocks, step)?;
     shared.ledger.prune(shared)?;
@@ -40,12 +35,7 @@ pub(crate) fn purge(
     Ok(left)
 }
 
-fn in_rounds(
-    shared: &Shared,
-    living: &Living,
-    blocks: &HashSet<Name>,
-    step: Step<'_>,
-) -> Result<Purged> {
+fn in_rounds(shared: &Shared, living: &Living, blocks: &HashSet<Name>, step: Step<'_>) -> Result<Purged> {
     let mut left = still_needed(shared, blocks)?;
     for _ in 0..PURGE_ROUNDS_MAX {
         begin_anew(shared, living)?;

@@ -7,7 +7,8 @@ use seal::{Cost, KeySlots, Unlocking, VolumeKey};
 use std::path::Path;
 use std::sync::Arc;
 use volume::{
-    Creator, EraseError, Error, Inode, NewInode, Pool, PoolError, PoolOptions, Privileges, SnapshotError, Volume, XattrMode,
+    Creator, EraseError, Error, Inode, NewInode, Pool, PoolError, PoolOptions, Privileges, SnapshotError, Volume,
+    XattrMode,
 };
 
 const OWNER: Creator = Creator { uid: 1, gid: 1 };

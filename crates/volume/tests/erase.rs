@@ -7,8 +7,9 @@ use sim::{Random, SimDisk};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use volume::{
-    Attributes, Creator, EraseError, Environment, Inode, KeptId, KeptRoot, Kind, NewInode, Pool, PoolOptions,
+    Attributes, Creator, Environment, EraseError, Inode, KeptId, KeptRoot, Kind, NewInode, Pool, PoolOptions,
     Privileges, RenameMode, Timestamp, View, Volume, VolumeId, XattrMode,
 };
 
@@ -74,9 +75,12 @@ impl World {
         match self.random.below(16) {
             0..=5 => write(&volume, &here, &content),
             6 => drop(place(&volume, &here).map(|(at, name)| volume.make(at, name, NewInode::Directory, 0o755, OWNER))),
-            7 => drop(place(&volume, &here).map(|(at, name)| volume.unlink(at, name).map(|gone| reclaim(&volume, gone)))),
+            7 => {
+                drop(place(&volume, &here).map(|(at, name)| volume.unlink(at, name).map(|gone| reclaim(&volume, gone))))
+            }
             8 => drop(
-                place(&volume, &here).map(|(at, name)| volume.remove_directory(at, name).map(|gone| reclaim(&volume, gone))),
+                place(&volume, &here)
+                    .map(|(at, name)| volume.remove_directory(at, name).map(|gone| reclaim(&volume, gone))),
             ),
             9 | 10 => {
                 if let (Ok(from), Some((at, name))) = (volume.resolve(here.as_bytes()), place(&volume, &there)) {
@@ -247,7 +251,12 @@ fn raw(disk: &SimDisk) -> Vec<(String, Vec<u8>)> {
 /// The file in which any 16 bytes of a content at a multiple of 16 lie.
 fn holder(disk: &SimDisk, content: &[u8]) -> Option<String> {
     let windows: HashSet<&[u8]> = content.chunks_exact(16).collect();
-    let has_any = |bytes: &Vec<u8>| bytes.windows(16).any(|window| windows.contains(window));
+    let beginning = |at: &[u8]| usize::from(at[0]) << 16 | usize::from(at[1]) << 8 | usize::from(at[2]);
+    let beginnings: HashSet<usize> = windows.iter().map(|window| beginning(window)).collect();
+    let mut may_begin = vec![false; 1 << 24];
+    beginnings.into_iter().for_each(|at| may_begin[at] = true);
+    let is_one = |at: &[u8]| may_begin[beginning(at)] && windows.contains(at);
+    let has_any = |bytes: &Vec<u8>| bytes.windows(16).any(is_one);
     raw(disk).into_iter().find(|(_, bytes)| has_any(bytes)).map(|(path, _)| path)
 }
 
@@ -315,7 +324,8 @@ fn everything_else_stays_in_every_state_and_the_ledger_follows() {
             assert_eq!(past(&volume), before, "a plan changes nothing");
             world.erase(&path);
             erased += 1;
-            let history = before.iter().filter(|(_, name, _, tree)| name.is_none() && !going(tree, &targets).is_empty());
+            let history =
+                before.iter().filter(|(_, name, _, tree)| name.is_none() && !going(tree, &targets).is_empty());
             assert_eq!(plan.history, history.count() as u64);
             let after = past(&volume);
             assert!(after.len() >= before.len());
@@ -351,7 +361,8 @@ fn erased_contents(past: &Past, newest: &Tree, targets: &BTreeSet<Inode>) -> Vec
             into.extend([seen.content.clone()].into_iter().chain(seen.xattrs.iter().map(|(_, value)| value.clone())));
         }
     }
-    let windows: HashSet<Vec<u8>> = others.iter().flat_map(|other| other.chunks_exact(16)).map(<[u8]>::to_vec).collect();
+    let windows: HashSet<Vec<u8>> =
+        others.iter().flat_map(|other| other.chunks_exact(16)).map(<[u8]>::to_vec).collect();
     let is_alone = |content: &Vec<u8>| content.chunks_exact(16).all(|window| !windows.contains(window));
     erased.into_iter().filter(|content| content.len() >= 300 && is_alone(content)).collect()
 }
@@ -390,7 +401,10 @@ fn content_names_and_attributes_of_what_is_erased_are_in_no_file_of_the_store() 
     let refused = world.pool.erase(VolumeId::FIRST, name.as_bytes(), false);
     assert!(matches!(&refused, Err(EraseError::Held { names }) if names == &["s19"]), "{refused:?}");
     let plan = world.pool.plan_erase(VolumeId::FIRST, name.as_bytes()).unwrap();
-    assert_eq!((plan.inodes, plan.names, &plan.held, &plan.snapshots), (1, 0, &vec!["s19".into()], &vec!["s29".into(), "s39".into()]));
+    assert_eq!(
+        (plan.inodes, plan.names, &plan.held, &plan.snapshots),
+        (1, 0, &vec!["s19".into()], &vec!["s29".into(), "s39".into()])
+    );
     world.pool.erase(VolumeId::FIRST, b"short", true).unwrap();
     let erased = world.pool.erase(VolumeId::FIRST, name.as_bytes(), true).unwrap();
     let mut collection = world.pool.begin_collection(Thrift::SpaceIsOut).unwrap().unwrap();
@@ -476,4 +490,56 @@ fn a_loss_of_power_at_any_operation_leaves_states_old_or_new_and_the_second_time
             }
         }
     }
+}
+
+#[test]
+fn a_purge_that_a_stop_came_before_is_made_by_the_next_start() {
+    let mut world = World::new(4);
+    let volume = world.volume();
+    let secret = world.random.bytes(150_000);
+    write(&volume, "a", &secret);
+    write(&volume, "b", &world.random.bytes(150_000));
+    volume.create_snapshot("one", false).unwrap();
+    drop(world.pool.erase(VolumeId::FIRST, b"a", false).unwrap());
+    drop(volume);
+    let World { disk, clock, pool, .. } = world;
+    drop(pool);
+    assert!(holder(&disk, &secret).is_some());
+    let store = Store::open(Arc::new(disk.clone()), Box::<MemoryIndex>::default(), options()).unwrap();
+    let pool = Pool::open(Arc::new(store), PoolOptions { environment: clock, ..PoolOptions::new(OWNER) }).unwrap();
+    assert!(pool.wait_for_collections(1, Duration::from_secs(120)));
+    assert!(!pool.garbage().is_purge_due && pool.garbage().last.is_some_and(|last| last.error.is_none()));
+    assert_eq!(holder(&disk, &secret), None);
+    drop(pool);
+    let store = Store::open(Arc::new(disk.clone()), Box::<MemoryIndex>::default(), options()).unwrap();
+    let pool = Pool::open(Arc::new(store), PoolOptions::new(OWNER)).unwrap();
+    assert!(!pool.garbage().is_purge_due, "it is done");
+}
+
+#[test]
+fn on_a_full_disk_things_can_be_erased_too() {
+    let mut world = World::new(5);
+    world.disk.set_capacity(24 << 20);
+    let store = world.pool.store().clone();
+    store.fill_reserve();
+    let volume = world.volume();
+    let secret = world.random.bytes(150_000);
+    write(&volume, "a", &secret);
+    volume.create_snapshot("one", false).unwrap();
+    let mut number = 0;
+    loop {
+        let content = world.random.bytes(200_000);
+        let made = volume.make(Inode::ROOT, format!("fill-{number}").as_bytes(), NewInode::File, 0o600, OWNER);
+        let written = made.and_then(|(inode, _)| volume.write(inode, 0, &content, Privileges::Keep));
+        if let Err(error) = written.and_then(|()| volume.sync()) {
+            assert_eq!(error.errno(), libc::ENOSPC);
+            break;
+        }
+        number += 1;
+    }
+    assert!(number > 20, "{number}");
+    world.erase("a");
+    assert_eq!(holder(&world.disk, &secret), None);
+    assert!(volume.resolve(b"fill-3").is_ok());
+    volume.make(Inode::ROOT, b"after", NewInode::File, 0o600, OWNER).unwrap();
 }

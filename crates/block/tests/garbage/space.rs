@@ -71,7 +71,8 @@ fn a_purge_leaves_nothing_of_what_is_dead_among_much_that_is_alive() {
     let store = create(&disk, &index).unwrap();
     let mut random = Random::new(1);
     let contents: Vec<_> = (0..300).map(|_| random.bytes(1000)).collect();
-    let names: Vec<_> = contents.iter().map(|content| store.put(&Block::data(content.clone().into())).unwrap()).collect();
+    let names: Vec<_> =
+        contents.iter().map(|content| store.put(&Block::data(content.clone().into())).unwrap()).collect();
     let is_dead = |number: usize| number % 30 == 7;
     let alive = (0..300).filter(|number| !is_dead(*number));
     let links: Vec<_> = alive.map(|number| names[number]).collect();
@@ -96,7 +97,7 @@ fn a_purge_leaves_nothing_of_what_is_dead_among_much_that_is_alive() {
             bytes.windows(16).any(|window| window == &content[500..516])
         })
     };
-    collect(Thrift::SpaceIsOut);
+    collect(Thrift::Usual);
     let left = (0..300).filter(|number| is_dead(*number) && is_in_a_file(&contents[*number])).count();
     assert!(left > 0, "an ordinary collection leaves some");
     collect(Thrift::Purge);

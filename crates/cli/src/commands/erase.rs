@@ -31,11 +31,9 @@ pub(super) fn run(arguments: Erase) -> Result<()> {
         PastAnswer::Purging { awaited } => return finish(&arguments, &place, awaited),
         _ => bail!("the node did not understand; take it down and up again"),
     };
-    if !arguments.json {
-        output::print(&changes(&plan))?;
-    }
     if arguments.dry_run {
-        return if arguments.json { output::print_json(&plan) } else { Ok(output::print("nothing was erased\n")?) };
+        let text = changes(&plan) + "nothing was erased\n";
+        return if arguments.json { output::print_json(&plan) } else { Ok(output::print(&text)?) };
     }
     if !plan.held_snapshots.is_empty() && !arguments.held {
         bail!(
@@ -43,7 +41,7 @@ pub(super) fn run(arguments: Erase) -> Result<()> {
             names(&plan.held_snapshots)
         );
     }
-    if !arguments.yes && !confirm(&arguments)? {
+    if !arguments.yes && !confirm(&arguments, &plan)? {
         bail!("{path} was not erased");
     }
     match place.ask(PastOrder::Erase { path: place.bytes(), also_held: arguments.held })? {
@@ -53,12 +51,12 @@ pub(super) fn run(arguments: Erase) -> Result<()> {
     }
 }
 
-fn confirm(arguments: &Erase) -> Result<bool> {
+fn confirm(arguments: &Erase, plan: &ErasureInfo) -> Result<bool> {
     if arguments.json || !io::stdin().is_terminal() {
         let path = arguments.path.display();
         bail!("cannot erase {path}: there is no terminal to ask on; confirm with --yes, or look with --dry-run");
     }
-    output::print("Erase it for good? This cannot be undone. [y/N] ")?;
+    output::print(&(changes(plan) + "Erase it for good? This cannot be undone. [y/N] "))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "yes"))
@@ -108,7 +106,8 @@ fn purge(arguments: &Erase, place: &Place, done: ErasureInfo) -> Result<()> {
     if arguments.json {
         return output::print_json(&done);
     }
-    Ok(output::print(&outcome(&done, &garbage))?)
+    let said = if arguments.yes { changes(&done) } else { String::new() };
+    Ok(output::print(&(said + &outcome(&done, &garbage)))?)
 }
 
 /// Ends an erase that was cut off before.
@@ -118,7 +117,11 @@ fn finish(arguments: &Erase, place: &Place, awaited: u64) -> Result<()> {
     }
     wait(place, awaited)?;
     if arguments.json {
-        return output::print_json(&ErasureInfo { path: place.path.display().to_string(), erased: true, ..Default::default() });
+        return output::print_json(&ErasureInfo {
+            path: place.path.display().to_string(),
+            erased: true,
+            ..Default::default()
+        });
     }
     let path = arguments.path.display();
     Ok(output::print(&format!("no state has {path} any more; what was erased before is gone from the store now\n"))?)
@@ -151,7 +154,10 @@ fn outcome(done: &ErasureInfo, garbage: &GarbageStatus) -> String {
         )),
     }
     if done.open > 0 {
-        lines.push(format!("{} of it are still open: what is written there from now on stays until it is closed", done.open));
+        lines.push(format!(
+            "{} of it are still open: what is written there from now on stays until it is closed",
+            done.open
+        ));
     }
     lines.push("replicas of mirrors keep their own past: after the next sync, erase it there too".to_owned());
     lines.join("\n") + "\n"

@@ -100,7 +100,11 @@ fn status(garbage: &GarbageStatus) -> String {
         let ended = last.error.as_ref().map_or(String::new(), |error| format!("; it ended early: {error}"));
         format!("{} ago, {}{ended}", duration(last.seconds_ago), last_collection(last))
     });
-    let lines =
-        [("now", now + erasing), ("last", last), ("live", bytes(garbage.live_bytes)), ("dead", bytes(garbage.dead_bytes))];
+    let lines = [
+        ("now", now + erasing),
+        ("last", last),
+        ("live", bytes(garbage.live_bytes)),
+        ("dead", bytes(garbage.dead_bytes)),
+    ];
     lines.map(|(name, line)| format!("{name:<6}{line}\n")).concat()
 }

@@ -6,6 +6,7 @@ mod busy;
 mod corruption;
 mod disks;
 mod encrypted;
+mod erase;
 mod gc;
 mod killed;
 mod mirror_schedule;

@@ -172,7 +172,13 @@ impl Footprint {
     }
 
     /// Looks where it had names in other states, and in the directory that it notes. Gives how many it found.
-    fn add_likely_names(&mut self, inode: Inode, attributes: &Attributes, up_to: u32, known: &mut Names) -> Result<u32> {
+    fn add_likely_names(
+        &mut self,
+        inode: Inode,
+        attributes: &Attributes,
+        up_to: u32,
+        known: &mut Names,
+    ) -> Result<u32> {
         let mut found = 0;
         for key in known.0.get(&inode).into_iter().flatten() {
             if !self.names.contains_key(key) && leads_to(&self.tree, key)? == Some(inode) {
