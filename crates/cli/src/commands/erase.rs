@@ -159,6 +159,9 @@ fn outcome(done: &ErasureInfo, garbage: &GarbageStatus) -> String {
             done.open
         ));
     }
+    if done.sync_states > 0 {
+        lines.push("two-way syncs: erase it on the other side before the next one, which would bring it back".to_owned());
+    }
     lines.push("replicas of mirrors keep their own past: after the next sync, erase it there too".to_owned());
     lines.join("\n") + "\n"
 }
