@@ -84,7 +84,7 @@ fn a_purge_leaves_nothing_of_what_is_dead_among_much_that_is_alive() {
     store.flush_index().unwrap();
     let world = Mutex::new(World { roots: [(1, root)].into(), ..World::default() });
     let port = Port { world: &world, forget: None };
-    let mut collect = |thrift| {
+    let collect = |thrift| {
         let mut collection = store.begin_collection(&port, thrift).unwrap().unwrap();
         while collection.step().unwrap() {}
     };

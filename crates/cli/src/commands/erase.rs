@@ -8,10 +8,15 @@ use crate::output::{self, bytes};
 use crate::past::{ErasureInfo, PastAnswer, PastOrder};
 use crate::status::GarbageStatus;
 use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
 use std::io::{self, BufRead, IsTerminal};
+use std::time::Duration;
 
 /// Names that a line shows.
 const NAMES_SHOWN: usize = 8;
+
+/// How often what shows that something goes on changes.
+const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(arguments: Erase) -> Result<()> {
     let path = arguments.path.display();
@@ -26,7 +31,10 @@ pub(super) fn run(arguments: Erase) -> Result<()> {
     }
     // A command that was called inside a directory that goes must not keep it in use.
     std::env::set_current_dir("/").context("cannot leave the working directory")?;
-    let plan = match place.ask(PastOrder::PlanErase { path: place.bytes() })? {
+    let looking = busy("looking through all that is kept");
+    let plan = place.ask(PastOrder::PlanErase { path: place.bytes() });
+    looking.finish_and_clear();
+    let plan = match plan? {
         PastAnswer::Erasure(plan) => *plan,
         PastAnswer::Purging { awaited } => return finish(&arguments, &place, awaited),
         _ => bail!("the node did not understand; take it down and up again"),
@@ -44,11 +52,21 @@ pub(super) fn run(arguments: Erase) -> Result<()> {
     if !arguments.yes && !confirm(&arguments, &plan)? {
         bail!("{path} was not erased");
     }
-    match place.ask(PastOrder::Erase { path: place.bytes(), also_held: arguments.held })? {
+    let erasing = busy("taking it out of all states");
+    let done = place.ask(PastOrder::Erase { path: place.bytes(), also_held: arguments.held });
+    erasing.finish_and_clear();
+    match done? {
         PastAnswer::Erasure(done) => purge(&arguments, &place, *done),
         PastAnswer::Purging { awaited } => finish(&arguments, &place, awaited),
         _ => bail!("the node did not understand; take it down and up again"),
     }
+}
+
+/// Shows that something goes on.
+fn busy(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_message(what);
+    bar.enable_steady_tick(TICK);
+    bar
 }
 
 fn confirm(arguments: &Erase, plan: &ErasureInfo) -> Result<bool> {
@@ -160,7 +178,9 @@ fn outcome(done: &ErasureInfo, garbage: &GarbageStatus) -> String {
         ));
     }
     if done.sync_states > 0 {
-        lines.push("two-way syncs: erase it on the other side before the next one, which would bring it back".to_owned());
+        lines.push(
+            "two-way syncs: erase it on the other side before the next one, which would bring it back".to_owned(),
+        );
     }
     lines.push("replicas of mirrors keep their own past: after the next sync, erase it there too".to_owned());
     lines.join("\n") + "\n"

@@ -6,6 +6,7 @@ use crate::key::{self, Subject};
 use crate::{Attributes, Error, Inode, Result, record};
 use block::Name;
 use bytes::Bytes;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use tree::{Edit, Tree};
@@ -86,31 +87,31 @@ impl Footprint {
 
     /// The batch that takes it out of the state. The times of directories stay: nobody did anything there at that time.
     pub(super) fn edits(&self) -> Result<Vec<Edit>> {
-        let going: BTreeSet<Inode> = self.inodes().map(|(inode, _)| inode).collect();
-        let mut edits = BTreeMap::new();
-        for inode in &going {
-            let from = key::first_of(*inode);
-            edits.insert(from.clone(), Edit::Clear { from, to: key::end_of(*inode) });
-        }
+        let going: BTreeMap<Inode, bool> =
+            self.inodes().map(|(inode, attributes)| (inode, attributes.is_directory())).collect();
+        let clear = |inode: &Inode| Edit::Clear { from: key::first_of(*inode), to: key::end_of(*inode) };
+        let mut edits: BTreeMap<Bytes, Edit> =
+            going.keys().map(|inode| (key::first_of(*inode), clear(inode))).collect();
         let mut directories: BTreeMap<Inode, Attributes> = BTreeMap::new();
         for (key, inode) in &self.names {
             let (directory, ..) = key::parse(key).ok_or_else(|| damaged(*inode, "a directory entry's key"))?;
-            if going.contains(&directory) {
+            if going.contains_key(&directory) {
                 continue;
             }
             edits.insert(key.clone(), Edit::Delete { key: key.clone() });
             if directory == Inode::ORPHANS {
                 continue;
             }
-            if !directories.contains_key(&directory) {
-                let found = attributes(&self.tree, directory)?;
-                directories.insert(directory, found.ok_or_else(|| damaged(directory, "its attributes are missing"))?);
-            }
-            if let Some(parent) = directories.get_mut(&directory) {
-                parent.size = parent.size.saturating_sub(1);
-                let is_directory = self.kind_is_directory(*inode);
-                parent.links = parent.links.saturating_sub(is_directory as u32);
-            }
+            let parent = match directories.entry(directory) {
+                Entry::Occupied(parent) => parent.into_mut(),
+                Entry::Vacant(place) => {
+                    let found = attributes(&self.tree, directory)?;
+                    place.insert(found.ok_or_else(|| damaged(directory, "its attributes are missing"))?)
+                }
+            };
+            parent.size = parent.size.saturating_sub(1);
+            parent.links =
+                parent.links.saturating_sub(going.get(inode).is_some_and(|is_directory| *is_directory) as u32);
         }
         for (directory, attributes) in directories {
             let mut value = Vec::new();
@@ -119,10 +120,6 @@ impl Footprint {
             edits.insert(key.clone(), Edit::Put { key, value: value.into(), link: None });
         }
         Ok(edits.into_values().collect())
-    }
-
-    fn kind_is_directory(&self, inode: Inode) -> bool {
-        self.inodes().any(|(other, attributes)| other == inode && attributes.is_directory())
     }
 
     fn add_inodes(&mut self) -> Result<()> {
