@@ -11,9 +11,8 @@ use crate::live::Living;
 use crate::purge::{self, Purged};
 use crate::shared::Shared;
 use crate::{Error, Result, Timestamp, room};
-use block::{Collection, CollectionProgress, Name, Store, Thrift};
+use block::{Collection, CollectionProgress, Store, Thrift};
 use parking_lot::{Condvar, Mutex};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -40,7 +39,7 @@ struct State {
     churn: u64,
     failed_at: Option<Instant>,
     /// A purge that was ordered, and how the last one ended.
-    purge: Option<Arc<HashSet<Name>>>,
+    purge: Option<Arc<purge::Order>>,
     purged: Option<Purged>,
 }
 
@@ -94,13 +93,12 @@ impl Collector {
         state.ordered
     }
 
-    /// Has the store purged, as [`Collector::order`]; some blocks are to be looked for afterwards. A purge that fails is tried again.
-    pub(crate) fn order_purge(&self, blocks: HashSet<Name>) -> u64 {
+    /// Has the store purged, as [`Collector::order`]. A purge that fails is tried again.
+    pub(crate) fn order_purge(&self, order: purge::Order) -> u64 {
         {
             let mut state = self.state.lock();
-            let before = state.purge.take();
-            let all = before.iter().flat_map(|before| before.iter().copied()).chain(blocks);
-            state.purge = Some(Arc::new(all.collect()));
+            let before = state.purge.take().unwrap_or_default();
+            state.purge = Some(Arc::new(order.with(&before)));
         }
         self.order()
     }
@@ -163,7 +161,7 @@ impl Collector {
         let started = Instant::now();
         let purge = self.state.lock().purge.clone();
         let collected = match &purge {
-            Some(blocks) => self.purge(shared, living, blocks),
+            Some(order) => self.purge(shared, living, order),
             None => self.collect(shared, living),
         };
         let error = collected.and_then(|()| shared.ledger.prune(shared)).err();
@@ -198,7 +196,7 @@ impl Collector {
         Ok(())
     }
 
-    fn purge(&self, shared: &Shared, living: &Living, blocks: &Arc<HashSet<Name>>) -> Result<()> {
+    fn purge(&self, shared: &Shared, living: &Living, order: &Arc<purge::Order>) -> Result<()> {
         let mut step = |collection: &mut Collection<'_>| {
             let goes_on = shared.store.with_reserve(|| collection.step())?;
             if self.state.lock().is_closing {
@@ -206,10 +204,10 @@ impl Collector {
             }
             Ok(goes_on)
         };
-        let purged = purge::purge(shared, living, blocks, &mut step)?;
+        let purged = purge::purge(shared, living, order, &mut step)?;
         let mut state = self.state.lock();
         // What was ordered meanwhile is not in it.
-        state.purge.take_if(|now| Arc::ptr_eq(now, blocks));
+        state.purge.take_if(|now| Arc::ptr_eq(now, order));
         state.purged = Some(purged);
         Ok(())
     }

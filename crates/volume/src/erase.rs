@@ -176,7 +176,9 @@ impl Pool {
             Ok(open) => Ok(Erased { erasure: Erasure { open, ..erasure }, blocks }),
             Err(error) => {
                 // What has gone of it goes from the store in any case.
-                self.purge(blocks);
+                if let Err(error) = self.purge(blocks) {
+                    tracing::warn!(%error, "what was erased goes from the store after the next start");
+                }
                 Err(error)
             }
         }

@@ -239,7 +239,7 @@ impl Pool {
         let can_purge = pool._hold.is_none() && !pool.shared.store.is_closed();
         if can_purge && pool.catalog.lock().purge_due()?.is_some() {
             // What was erased before the pool went down has to go from the store.
-            pool.shared.collector.order_purge(HashSet::new());
+            pool.shared.collector.order_purge(purge::Order::default());
         }
         if options.background {
             pool.shared.plain.nodes.on_use(move || wake.wake());
@@ -489,15 +489,16 @@ impl Pool {
 
     /// Has all that is dead removed from the store, by the pool's own thread, and some blocks looked for afterwards. Returns the number
     /// that [`GarbageStatus::finished`] has when that is done, or has failed for now: see [`GarbageStatus::purged`].
-    pub fn purge(&self, blocks: HashSet<Name>) -> u64 {
-        self.shared.collector.order_purge(blocks)
+    pub fn purge(&self, blocks: HashSet<Name>) -> Result<u64, PoolError> {
+        Ok(self.shared.collector.order_purge(purge::Order::new(&self.shared, &self.living(), blocks)?))
     }
 
     /// The same in a pool without threads, by the caller.
-    pub fn purge_here(&self, blocks: &HashSet<Name>) -> Result<Purged, PoolError> {
+    pub fn purge_here(&self, blocks: HashSet<Name>) -> Result<Purged, PoolError> {
         let (shared, living) = (&self.shared, self.living());
+        let order = purge::Order::new(shared, &living, blocks)?;
         let mut step = |collection: &mut Collection<'_>| Ok(shared.store.with_reserve(|| collection.step())?);
-        Ok(purge::purge(shared, &living, blocks, &mut step)?)
+        Ok(purge::purge(shared, &living, &order, &mut step)?)
     }
 
     fn living(&self) -> Living {

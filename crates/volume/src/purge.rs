@@ -23,22 +23,57 @@ pub struct Purged {
     pub still_needed_bytes: u64,
 }
 
+/// A purge that is to be made.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// Blocks that are looked for afterwards.
+    blocks: HashSet<Name>,
+    /// Trees that were in use when it was ordered, and were that of no state any more: what is erased may be in them.
+    old: HashSet<Name>,
+}
+
+impl Order {
+    /// To be made now.
+    pub(crate) fn new(shared: &Shared, living: &Living, blocks: HashSet<Name>) -> Result<Self> {
+        let mut old: HashSet<Name> = shared.trees_in_use().into_iter().collect();
+        let mut is_newest = |root: Option<Name>| root.is_some_and(|root| old.remove(&root));
+        is_newest(living.catalog.lock().tree().root());
+        for volume in living.open_volumes() {
+            let kept = volume.kept();
+            is_newest(volume.layers.base.load().tree.root());
+            is_newest(kept.root());
+            for state in kept.states()?.into_keys() {
+                is_newest(state);
+            }
+        }
+        Ok(Self { blocks, old })
+    }
+
+    /// Together with one that was ordered before and is not made yet.
+    pub(crate) fn with(mut self, before: &Self) -> Self {
+        self.blocks.extend(&before.blocks);
+        self.old.extend(&before.old);
+        self
+    }
+}
+
 /// Does one step of a collection; false when it has ended.
 type Step<'a> = &'a mut dyn FnMut(&mut Collection<'_>) -> Result<bool>;
 
 /// Purges. An error of a step ends it.
-pub(crate) fn purge(shared: &Shared, living: &Living, blocks: &HashSet<Name>, step: Step<'_>) -> Result<Purged> {
+pub(crate) fn purge(shared: &Shared, living: &Living, order: &Order, step: Step<'_>) -> Result<Purged> {
     let number = living.catalog.lock().purge_due()?;
-    let left = in_rounds(shared, living, blocks, step)?;
+    let left = in_rounds(shared, living, order, step)?;
     shared.ledger.prune(shared)?;
     living.catalog.lock().note_purged(number, shared.environment.now())?;
     Ok(left)
 }
 
-fn in_rounds(shared: &Shared, living: &Living, blocks: &HashSet<Name>, step: Step<'_>) -> Result<Purged> {
+fn in_rounds(shared: &Shared, living: &Living, order: &Order, step: Step<'_>) -> Result<Purged> {
+    let Order { blocks, old } = order;
     let mut left = still_needed(shared, blocks)?;
     for _ in 0..PURGE_ROUNDS_MAX {
-        begin_anew(shared, living)?;
+        begin_anew(shared, living, old)?;
         let held = Error::Busy("a transfer to a replica is under way; what was erased goes from the store after it");
         let mut collection = shared.store.begin_collection(living, Thrift::Purge)?.ok_or(held)?;
         let is_exact = collection.is_exact();
@@ -59,7 +94,7 @@ fn in_rounds(shared: &Shared, living: &Living, blocks: &HashSet<Name>, step: Ste
 }
 
 /// Whatever lies in the log before is needed for its blocks alone afterwards.
-fn begin_anew(shared: &Shared, living: &Living) -> Result<()> {
+fn begin_anew(shared: &Shared, living: &Living, old: &HashSet<Name>) -> Result<()> {
     let volumes = living.open_volumes();
     if volumes.iter().any(|volume| volume.has_changes_while_locked()) {
         return Err(Error::Busy("a locked volume has changes behind its last checkpoint; unlock it"));
@@ -68,6 +103,11 @@ fn begin_anew(shared: &Shared, living: &Living) -> Result<()> {
         volume.checkpoint()?;
     }
     shared.ledger.let_go(shared, &volumes);
+    if shared.trees_in_use().iter().any(|tree| old.contains(tree)) {
+        return Err(Error::Busy(
+            "somebody still reads a state that had it, as a transfer to a replica or a scrub does",
+        ));
+    }
     shared.store.with_reserve(|| shared.store.begin_segment())?;
     for volume in &volumes {
         volume.renew_root()?;

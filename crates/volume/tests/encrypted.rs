@@ -392,7 +392,7 @@ fn what_is_erased_is_gone_from_all_states_and_these_are_still_those_that_the_key
     pool.unlock_volume("secret", key()).unwrap();
     let erased = pool.erase(id, path.as_bytes(), false).unwrap();
     assert_eq!((&erased.erasure.snapshots, erased.erasure.inodes), (&vec!["one".to_owned()], 1));
-    pool.purge_here(&erased.blocks).unwrap();
+    pool.purge_here(erased.blocks).unwrap();
     assert!(matches!(read(&volume, inside, "file3000"), Err(Error::NotFound)));
     assert!(read(&volume, inside, "file200000").unwrap() == content(200_000));
     let past = volume.open_kept(&volume.snapshot("one").unwrap().root).unwrap();

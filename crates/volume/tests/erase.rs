@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use volume::{
-    Attributes, Creator, Environment, EraseError, Inode, KeptId, KeptRoot, Kind, NewInode, Pool, PoolOptions,
-    Privileges, RenameMode, Timestamp, View, Volume, VolumeId, XattrMode,
+    Attributes, Creator, Environment, EraseError, Error, Inode, KeptId, KeptRoot, Kind, NewInode, Pool, PoolError,
+    PoolOptions, Privileges, RenameMode, Timestamp, View, Volume, VolumeId, XattrMode,
 };
 
 const OWNER: Creator = Creator { uid: 0, gid: 0 };
@@ -116,7 +116,7 @@ impl World {
 
     fn erase(&self, path: &str) {
         let erased = self.pool.erase(VolumeId::FIRST, path.as_bytes(), true).unwrap();
-        self.pool.purge_here(&erased.blocks).unwrap();
+        self.pool.purge_here(erased.blocks).unwrap();
     }
 }
 
@@ -411,7 +411,7 @@ fn content_names_and_attributes_of_what_is_erased_are_in_no_file_of_the_store() 
     while collection.step().unwrap() {}
     drop(collection);
     assert!(holder(&world.disk, &secret).is_some(), "an ordinary collection leaves it where it lies");
-    assert_eq!(world.pool.purge_here(&erased.blocks).unwrap().still_needed, 0);
+    assert_eq!(world.pool.purge_here(erased.blocks).unwrap().still_needed, 0);
     for content in [&secret, &inline, &xattr] {
         assert_eq!(holder(&world.disk, content), None);
     }
@@ -432,7 +432,7 @@ fn content_that_something_else_has_too_stays_and_is_said() {
     write(&volume, "a", &content);
     write(&volume, "b", &content);
     let erased = world.pool.erase(VolumeId::FIRST, b"a", false).unwrap();
-    let purged = world.pool.purge_here(&erased.blocks).unwrap();
+    let purged = world.pool.purge_here(erased.blocks).unwrap();
     assert_eq!((erased.erasure.blocks, purged.still_needed), (1, 1));
     assert!(see(&volume, volume.resolve(b"b").unwrap()).content == content);
 }
@@ -480,8 +480,8 @@ fn a_loss_of_power_at_any_operation_leaves_states_old_or_new_and_the_second_time
                     assert!(now.3 == *tree || now.3 == without(tree, &targets), "seed {seed}, moment {number}, {id}");
                 }
                 match pool.erase(VolumeId::FIRST, b"x", true) {
-                    Ok(erased) => drop(pool.purge_here(&erased.blocks).unwrap()),
-                    Err(EraseError::NeverThere { .. }) => drop(pool.purge_here(&HashSet::new()).unwrap()),
+                    Ok(erased) => drop(pool.purge_here(erased.blocks).unwrap()),
+                    Err(EraseError::NeverThere { .. }) => drop(pool.purge_here(HashSet::new()).unwrap()),
                     Err(error) => panic!("{error}"),
                 }
                 for content in &contents {
@@ -542,4 +542,76 @@ fn on_a_full_disk_things_can_be_erased_too() {
     assert_eq!(holder(&world.disk, &secret), None);
     assert!(volume.resolve(b"fill-3").is_ok());
     volume.make(Inode::ROOT, b"after", NewInode::File, 0o600, OWNER).unwrap();
+}
+
+#[test]
+fn what_a_transfer_to_a_replica_still_reads_goes_after_it() {
+    let mut world = World::new(6);
+    let volume = world.volume();
+    let secret = world.random.bytes(1_000);
+    write(&volume, "a", &secret);
+    volume.create_snapshot("one", false).unwrap();
+    let pinned = volume.pin().unwrap();
+    let erased = world.pool.erase(VolumeId::FIRST, b"a", false).unwrap();
+    let refused = world.pool.purge_here(erased.blocks.clone());
+    assert!(matches!(refused, Err(PoolError::Volume(Error::Busy(_)))), "{refused:?}");
+    assert!(holder(&world.disk, &secret).is_some());
+    drop(pinned);
+    world.pool.purge_here(erased.blocks).unwrap();
+    assert_eq!(holder(&world.disk, &secret), None);
+}
+
+#[test]
+fn beside_writers_readers_and_checkpoints_only_what_is_erased_goes() {
+    let secret = Random::new(1 << 40).bytes(150_000);
+    let World { disk, clock, pool, .. } = World::new(7);
+    drop(pool);
+    let store = Store::open(Arc::new(disk.clone()), Box::<MemoryIndex>::default(), options()).unwrap();
+    let pool = Pool::open(Arc::new(store), PoolOptions { environment: clock, ..PoolOptions::new(OWNER) }).unwrap();
+    let volume = pool.volume(VolumeId::FIRST).unwrap();
+    let is_over = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let (volume, is_over) = (volume.clone(), &is_over);
+                scope.spawn(move || {
+                    let mut written = 0;
+                    while written < 2_000 && is_over.load(Ordering::SeqCst) == 0 {
+                        let content = Random::new(written + 1000 * writer).bytes(30_000);
+                        let name = format!("w{writer}-{}", written % 50);
+                        write(&volume, &name, &content);
+                        assert!(see(&volume, volume.resolve(name.as_bytes()).unwrap()).content == content);
+                        match written % 10 {
+                            3 => volume.checkpoint().unwrap(),
+                            7 => volume.sync().unwrap(),
+                            _ => {}
+                        }
+                        written += 1;
+                    }
+                    written
+                })
+            })
+            .collect();
+        for round in 0..6 {
+            write(&volume, "secret", &secret);
+            volume.create_snapshot(&format!("s{round}"), false).unwrap();
+            let erased = pool.erase(VolumeId::FIRST, b"secret", false).unwrap();
+            let awaited = pool.purge(erased.blocks).unwrap();
+            assert!(pool.wait_for_collections(awaited, Duration::from_secs(120)));
+            let garbage = pool.garbage();
+            assert!(!garbage.is_purge_due, "{:?}", garbage.last.and_then(|last| last.error));
+            assert_eq!(garbage.purged.unwrap().still_needed, 0);
+            assert_eq!(holder(&disk, &secret), None, "round {round}");
+        }
+        is_over.store(1, Ordering::SeqCst);
+        for (writer, thread) in writers.into_iter().enumerate() {
+            let written: u64 = thread.join().unwrap();
+            for number in written.saturating_sub(50)..written {
+                let inode = volume.resolve(format!("w{writer}-{}", number % 50).as_bytes()).unwrap();
+                assert!(see(&volume, inode).content == Random::new(number + 1000 * writer as u64).bytes(30_000));
+            }
+        }
+    });
+    pool.checkpoint().unwrap();
+    kept(&volume).iter().for_each(|root| drop(look(&volume.open_kept(root).unwrap())));
 }

@@ -18,7 +18,7 @@ impl Node {
         let _operation = self.operation.lock();
         match self.pool.erase(volume.id, path, also_held) {
             Ok(erased) => {
-                let awaited = self.pool.purge(erased.blocks);
+                let awaited = self.pool.purge(erased.blocks)?;
                 Ok(answer(ErasureInfo { erased: true, awaited, ..info(volume, path, erased.erasure) }))
             }
             Err(error) => self.purging_or(path, error),
@@ -29,7 +29,7 @@ impl Node {
     fn purging_or(&self, path: &[u8], error: EraseError) -> Result<PastAnswer> {
         let is_gone = matches!(error, EraseError::NeverThere { .. });
         if is_gone && self.pool.garbage().is_purge_due {
-            return Ok(PastAnswer::Purging { awaited: self.pool.purge(HashSet::new()) });
+            return Ok(PastAnswer::Purging { awaited: self.pool.purge(HashSet::new())? });
         }
         Err(error).with_context(|| format!("cannot erase {}", String::from_utf8_lossy(path)))
     }
