@@ -31,7 +31,7 @@ impl Node {
         if is_gone && self.pool.garbage().is_purge_due {
             return Ok(PastAnswer::Purging { awaited: self.pool.purge(HashSet::new())? });
         }
-        Err(error).with_context(|| format!("cannot erase {}", String::from_utf8_lossy(path)))
+        Err(error).with_context(|| format!("cannot erase /{}", String::from_utf8_lossy(path)))
     }
 }
 
