@@ -111,6 +111,10 @@ pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside
         return true;
     }
     match (peer, operation) {
+        // That what is no directory has no default list, the kernel knows without asking (`set_posix_acl`).
+        (_, Operation::WithInodeFlags { call, .. }) if is_default_list_removed(call) => {
+            *on == Outcome::Done && *beside == NOT_PERMITTED
+        }
         (Peer::Xfs, Operation::WithInodeFlags { call, .. }) => {
             // ext4 refuses every change of what is immutable, one that changes nothing, too.
             let is_idle = matches!(**call, Operation::Chown { uid: None, gid: None, .. });
@@ -121,4 +125,8 @@ pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside
         (Peer::Xfs, Operation::SetInodeFlags { .. } | Operation::GetInodeFlags { .. }) => *on == NO_SUCH_CALL,
         _ => false,
     }
+}
+
+fn is_default_list_removed(operation: &Operation) -> bool {
+    matches!(operation, Operation::RemoveXattr { name, .. } if name.0 == b"system.posix_acl_default")
 }

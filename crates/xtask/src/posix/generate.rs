@@ -106,6 +106,8 @@ const KINDS: &[(usize, Make)] = &[
 /// What holds for a whole sequence.
 struct Setting {
     peer: Peer,
+    /// Whether some calls find things immutable or append-only.
+    has_protected: bool,
     /// Whether what is written to mappings is with the file system at once.
     is_flushed: bool,
     /// Whether only contents change: no names, attributes or locks.
@@ -117,9 +119,10 @@ struct Setting {
 }
 
 /// A sequence of so many steps, with looks at the whole trees in between and at the end.
-pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> {
+pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer, has_protected: bool) -> Vec<Step> {
     let setting = Setting {
         peer,
+        has_protected,
         is_flushed: is_one_in(chance, 2),
         is_of_data: is_one_in(chance, 4),
         has_inode_flags: is_one_in(chance, 3),
@@ -163,6 +166,7 @@ fn step(chance: &mut Chance, setting: &Setting) -> Step {
             || setting.is_of_data && !operation.is_of_data()
             || allowances::is_of_flags(&operation, !setting.has_inode_flags)
             || allowances::is_of_privileges(call, !setting.has_capabilities)
+            || !setting.has_protected && matches!(operation, Operation::WithInodeFlags { .. })
             || allowances::is_refused_by_kernel(call);
         if !is_unequal {
             return Step { process: chance.within(0..PROCESSES), user, operation };
@@ -436,7 +440,7 @@ mod tests {
     use super::*;
 
     fn sequence(seed: u64) -> Vec<Step> {
-        steps(&mut Chance::new(seed), 5000, Peer::Ext4)
+        steps(&mut Chance::new(seed), 5000, Peer::Ext4, true)
     }
 
     #[test]
