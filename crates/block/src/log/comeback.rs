@@ -5,6 +5,9 @@
 //! since is read back, which is mostly from memory, compared with its checksums, and written into a new segment that follows on
 //! the last place that is known to be durable. A sync of that new file says something again.
 //!
+//! The kernel takes pages that it could not write for written: whenever it wants their memory, they are gone. So what is read
+//! back at the first attempt is kept until one succeeds; it is no more than the log lets wait for a sync.
+//!
 //! If a frame cannot be read back, something that was accepted is lost, and the log stays as it is: it takes no writes.
 
 use super::state::{Head, State};
@@ -18,6 +21,13 @@ use crate::{Error, Position, Result};
 use parking_lot::MutexGuard;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+
+/// A frame that was read back.
+pub(super) struct Accepted {
+    header: FrameHeader,
+    from: Position,
+    payload: Box<[u8]>,
+}
 
 /// A frame that was written anew.
 pub(crate) struct Rewritten {
@@ -59,15 +69,22 @@ impl Log {
     }
 
     fn rewrite(&self, state: &mut MutexGuard<'_, State>) -> Result<(Head, Vec<Rewritten>)> {
-        let (durable, end, failed) = (state.durable, state.head.mark, state.failed.clone());
-        let number = state.next_number;
+        let accepted = match &state.accepted {
+            Some(accepted) => accepted.clone(),
+            None => {
+                let (durable, end, failed) = (state.durable.position, state.head.mark.position, state.failed.clone());
+                let accepted = MutexGuard::unlocked(state, || self.read_back(durable, end, &failed))?;
+                state.accepted.insert(accepted.into()).clone()
+            }
+        };
+        let (durable, end, number) = (state.durable, state.head.mark, state.next_number);
         state.next_number += 1;
         MutexGuard::unlocked(state, || {
             let bytes = end.log_bytes - durable.log_bytes;
             let header_bytes = SegmentHeader::first_frame(number).offset() as u64;
             let bytes = self.segment_bytes.max(header_bytes + bytes);
             let head = Head::in_new_segment(&self.segments, bytes, 0, number, &durable, durable.position)?;
-            let rewritten = self.fill(head, durable, end.position, &failed);
+            let rewritten = self.write_anew(head, &accepted);
             if rewritten.is_err()
                 && let Err(error) = self.segments.remove(number)
             {
@@ -77,20 +94,14 @@ impl Log {
         })
     }
 
-    /// Copies the frames between two places behind a head, and makes it durable.
-    fn fill(
-        &self,
-        mut head: Head,
-        from: Mark,
-        to: Position,
-        failed: &BTreeMap<Position, u32>,
-    ) -> Result<(Head, Vec<Rewritten>)> {
-        let mut rewritten = Vec::new();
-        let numbers = self.segments.written_from(from.position.segment());
+    /// The frames between two places, but for those that failed.
+    fn read_back(&self, from: Position, to: Position, failed: &BTreeMap<Position, u32>) -> Result<Vec<Accepted>> {
+        let mut accepted = Vec::new();
+        let numbers = self.segments.written_from(from.segment());
         let numbers: Vec<_> = numbers.into_iter().filter(|number| *number <= to.segment()).collect();
         for (index, number) in numbers.iter().copied().enumerate() {
             let first = SegmentHeader::first_frame(number);
-            let begin = if number == from.position.segment() { from.position } else { first };
+            let begin = if number == from.segment() { from } else { first };
             let end = match numbers.get(index + 1) {
                 None => to.offset(),
                 Some(next) => self.segments.header(*next)?.map_or(0, |header| header.follows.offset()),
@@ -98,34 +109,32 @@ impl Log {
             let file = self.segments.open(number)?;
             let mut scan = Scan::new(file, self.segments.store(), begin, end, RECOVERY_WINDOW_BYTES);
             while !scan.is_at_end() {
-                if let Some(bytes) = failed.get(&scan.position()) {
-                    scan.skip_bytes(*bytes);
-                    continue;
+                match failed.get(&scan.position()) {
+                    Some(bytes) => scan.skip_bytes(*bytes),
+                    None => accepted.push(read_frame(&mut scan)?),
                 }
-                rewritten.push(self.copy(&mut scan, &mut head)?);
             }
+        }
+        Ok(accepted)
+    }
+
+    /// Writes frames behind a head, and makes them durable.
+    fn write_anew(&self, mut head: Head, accepted: &[Accepted]) -> Result<(Head, Vec<Rewritten>)> {
+        let mut rewritten = Vec::with_capacity(accepted.len());
+        for Accepted { header, from, payload } in accepted {
+            let to = head.mark.position;
+            let draft = Draft::packed(*header, &[], payload);
+            let salt = Salt { store: self.segments.store(), position: to };
+            let written = draft.write(head.file.file(), salt, Position::START);
+            written.map_err(|source| Error::disk("write", &head.file.path, source))?;
+            let bytes = header.frame_bytes();
+            head.mark = Mark { position: to.after(bytes), log_bytes: head.mark.log_bytes + bytes as u64 };
+            rewritten.push(Rewritten { header: *header, from: *from, to });
         }
         head.file.sync()?;
         self.segments.sync_names()?;
         head.is_new = false;
         Ok((head, rewritten))
-    }
-
-    fn copy(&self, scan: &mut Scan, head: &mut Head) -> Result<Rewritten> {
-        let (from, to) = (scan.position(), head.mark.position);
-        let lost = |fault| Error::Corrupt {
-            what: format!("what was written at {from} since the last sync cannot be read back: {fault}"),
-        };
-        let header = scan.header()?.map_err(lost)?;
-        let payload = scan.payload(&header)?.map_err(lost)?;
-        let draft = Draft::packed(header, &[], payload);
-        let written =
-            draft.write(head.file.file(), Salt { store: self.segments.store(), position: to }, Position::START);
-        written.map_err(|source| Error::disk("write", &head.file.path, source))?;
-        scan.skip(&header);
-        let bytes = header.frame_bytes();
-        head.mark = Mark { position: to.after(bytes), log_bytes: head.mark.log_bytes + bytes as u64 };
-        Ok(Rewritten { header, from, to })
     }
 
     /// Removes segments that are no part of the log any more. What cannot be removed goes at the next opening.
@@ -136,4 +145,16 @@ impl Log {
             }
         }
     }
+}
+
+/// Reads the frame that a scan is at, and goes on behind it.
+fn read_frame(scan: &mut Scan) -> Result<Accepted> {
+    let from = scan.position();
+    let lost = |fault| Error::Corrupt {
+        what: format!("what was written at {from} since the last sync cannot be read back: {fault}"),
+    };
+    let header = scan.header()?.map_err(lost)?;
+    let payload = scan.payload(&header)?.map_err(lost)?.into();
+    scan.skip(&header);
+    Ok(Accepted { header, from, payload })
 }

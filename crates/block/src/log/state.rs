@@ -1,6 +1,7 @@
 //! Where the log is: what is given out, what is written, what is durable.
 
 use super::Place;
+use super::comeback::Accepted;
 use crate::limits::SEGMENT_BYTES_MAX;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
@@ -80,6 +81,8 @@ pub(super) struct State {
     pub(super) failure: Option<String>,
     /// What of that which was accepted could not be read back.
     pub(super) lost: Option<String>,
+    /// What was accepted and is not durable, once it was read back.
+    pub(super) accepted: Option<Arc<[Accepted]>>,
 }
 
 impl State {
@@ -95,6 +98,7 @@ impl State {
             failed: BTreeMap::new(),
             failure: None,
             lost: None,
+            accepted: None,
         }
     }
 
@@ -120,6 +124,7 @@ impl State {
         self.failed.clear();
         self.failure = None;
         self.lost = None;
+        self.accepted = None;
     }
 
     pub(super) fn reserve(&mut self, bytes: u32) -> Place {

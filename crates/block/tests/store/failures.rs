@@ -155,6 +155,20 @@ fn a_store_that_cannot_read_back_what_it_accepted_does_not_come_back() {
     assert!(matches!(store.put(&Block::data("more".into())), Err(Error::ReadOnly { .. })));
 }
 
+#[test]
+fn what_was_read_back_once_is_kept_until_the_store_comes_back() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let (store, kept) = with_failed_sync(&disk, &index);
+    let head = store.position();
+    disk.fail_at(disk.operations(), ErrorKind::StorageFull);
+    assert!(store.come_back().is_err());
+    // The kernel forgets pages that it could not write.
+    disk.flip(&format!("segments/{:010}.segment", head.segment()), head.offset() as u64 - 100, 1);
+    store.come_back().unwrap();
+    assert_all_there(&store, &kept);
+    assert_all_there(&open(&disk.crash(0), &index.snapshot()).unwrap(), &kept);
+}
+
 /// The disk fails at each operation of coming back in turn; then it comes back, or the power goes.
 #[test]
 fn coming_back_can_fail_at_any_operation_and_be_tried_again() {

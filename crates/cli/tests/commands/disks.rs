@@ -33,13 +33,16 @@ impl Disk {
         let disk = Self { below: home.join("below"), at: home.join("disk") };
         fs::create_dir(&disk.below).unwrap();
         fs::create_dir(&disk.at).unwrap();
-        let size = format!("size={space_mib}M");
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&disk.below));
-        File::create(disk.image()).and_then(|image| image.set_len(256 * MIB)).unwrap();
-        // All that ext4 writes for itself has its space from the beginning.
-        let options = ["-q", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"];
-        run(Command::new("mkfs.ext4").args(options).arg(disk.image()));
+        run(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&disk.below));
+        let image = File::create(disk.image()).unwrap();
+        image.set_len(256 * MIB).unwrap();
+        run(Command::new("mkfs.ext4").args(["-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"]).arg(disk.image()));
+        // All that ext4 writes for itself has its space from the beginning, and what is free has none.
+        rustix::fs::fallocate(&image, rustix::fs::FallocateFlags::empty(), 0, 256 * MIB).unwrap();
         disk.mount();
+        run(Command::new("fstrim").arg(&disk.at));
+        let space = format!("remount,size={space_mib}M");
+        run(Command::new("mount").args(["-o", &space]).arg(&disk.below));
         disk
     }
 
