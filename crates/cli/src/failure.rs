@@ -13,6 +13,11 @@ pub(crate) fn line(error: &anyhow::Error) -> String {
     one_line(&line)
 }
 
+/// Whether it is that another process has the store.
+pub(crate) fn is_of_lock(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(block_error(cause), Some(block::Error::Locked { .. })))
+}
+
 /// All causes from the outside in. Many errors name their cause themselves; it is not said twice.
 fn causes(error: &anyhow::Error) -> String {
     let mut line = error.to_string();

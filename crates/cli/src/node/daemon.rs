@@ -106,8 +106,5 @@ fn leave_terminal() {
 
 fn announcement(error: &anyhow::Error) -> Announcement {
     let line = failure::line(error);
-    match error.chain().any(|cause| matches!(cause.downcast_ref(), Some(block::Error::Locked { .. }))) {
-        true => Announcement::Locked(line),
-        false => Announcement::Failed(line),
-    }
+    if failure::is_of_lock(error) { Announcement::Locked(line) } else { Announcement::Failed(line) }
 }

@@ -21,8 +21,7 @@ fn turns_file(pool: &Pool) -> PathBuf {
     pool.store().join("mirror-turns.json")
 }
 
-/// When the last sync on schedule ended, if that one went well. `mirror status` would tell too, but has the drive's store open for it, and
-/// the sync that finds it so fails.
+/// When the last sync on schedule ended, if that one went well.
 fn synced_at(pool: &Pool) -> Option<u64> {
     let turns: Value = serde_json::from_slice(&fs::read(turns_file(pool)).ok()?).unwrap();
     let turn = &turns["turns"]["drive"];

@@ -41,6 +41,23 @@ fn take_down(pool: &Pool, store: &str) {
 }
 
 #[test]
+fn commands_wait_for_each_other_for_a_drive() {
+    let pool = Pool::up();
+    fill(&pool, "one");
+    let drive = drive(&pool);
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    let begin = |arguments: &[&str]| pool.command(arguments).stdout(Stdio::null()).spawn().unwrap();
+    let commands = [["mirror", "sync"], ["mirror", "sync"], ["mirror", "status"], ["mirror", "verify"]];
+    for mut command in commands.map(|arguments| begin(&arguments)) {
+        assert!(command.wait().unwrap().success());
+    }
+    // One that is not done soon is told of.
+    let lock = fs::File::open(Path::new(&drive).join("lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    pool.run(&["mirror", "sync"]).failed_saying(&["cannot reach", "open in another process"]);
+}
+
+#[test]
 fn a_drive_is_added_synced_read_promoted_and_followed() {
     let pool = Pool::up();
     let drive = drive(&pool);

@@ -1,8 +1,8 @@
 //! `pantala mirror promote`.
 
-use super::reach::{IfMissing, close_pool, open_pool};
+use super::reach::{Holder, IfMissing, close_pool};
 use crate::arguments::MirrorPromote;
-use crate::control::{Client, Request};
+use crate::control::Request;
 use crate::{defaults, output};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -27,11 +27,11 @@ pub(super) fn run(arguments: MirrorPromote) -> Result<()> {
 
 /// Has it done by the node that has the store, or does it; returns what to tell.
 fn promote(store: &Path, name: &str) -> Result<Vec<String>> {
-    if let Some(node) = Client::connect(store)? {
-        return node.order(&Request::PromoteVolume { name: name.to_owned() });
-    }
     let failed = || format!("cannot promote {name}");
-    let pool = open_pool(store, IfMissing::Fail).with_context(failed)?;
+    let pool = match Holder::find(store, IfMissing::Fail).with_context(failed)? {
+        Holder::Node(node) => return node.order(&Request::PromoteVolume { name: name.to_owned() }),
+        Holder::Here(pool) => pool,
+    };
     pool.set_role(name, Role::Primary).with_context(failed)?;
     pool.sync().with_context(failed)?;
     close_pool(&pool).with_context(failed)?;

@@ -1,6 +1,7 @@
 //! Reaching a store, whoever has it: nobody, a node of this machine, another machine, or a server of objects.
 
 use crate::control::Client as NodeClient;
+use crate::failure;
 use crate::mirrors::Place;
 use crate::node::owner;
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 use volume::{Pool, PoolOptions};
 
 /// A store that was reached.
@@ -57,9 +60,9 @@ impl Reached {
     }
 
     fn open_directory(path: &Path, if_missing: IfMissing) -> Result<Self> {
-        match NodeClient::connect(path)? {
-            Some(node) => Ok(Self::Elsewhere { client: connect(node.into_mirror()?)?, _ssh: None }),
-            None => Ok(Self::Here(open_pool(path, if_missing)?)),
+        match Holder::find(path, if_missing)? {
+            Holder::Node(node) => Ok(Self::Elsewhere { client: connect(node.into_mirror()?)?, _ssh: None }),
+            Holder::Here(pool) => Ok(Self::Here(pool)),
         }
     }
 
@@ -154,8 +157,38 @@ impl Reached {
     }
 }
 
-/// The pool of a store that nobody has open.
-pub(super) fn open_pool(path: &Path, if_missing: IfMissing) -> Result<Pool> {
+/// Who has a store of this machine.
+pub(super) enum Holder {
+    /// Its node.
+    Node(NodeClient),
+    /// This process, which opened it.
+    Here(Pool),
+}
+
+impl Holder {
+    /// Asks the node, or opens the store. Waits for another command to be done with it, or for a node that starts.
+    pub(super) fn find(path: &Path, if_missing: IfMissing) -> Result<Self> {
+        let began = Instant::now();
+        loop {
+            if let Some(node) = NodeClient::connect(path)? {
+                return Ok(Self::Node(node));
+            }
+            match open_pool(path, if_missing) {
+                Err(error) if failure::is_of_lock(&error) && began.elapsed() < LOCK_TIME_MAX => {
+                    thread::sleep(POLL_INTERVAL);
+                }
+                opened => return opened.map(Self::Here),
+            }
+        }
+    }
+}
+
+/// How long to wait for another command to be done with a store. One that copies takes longer, and is told of.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(10);
+/// How often to look whether it is.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+fn open_pool(path: &Path, if_missing: IfMissing) -> Result<Pool> {
     let mode = if if_missing == IfMissing::Make { OpenMode::Create } else { OpenMode::MustExist };
     let store = Arc::new(Store::open_directory(path, StoreOptions::default(), mode)?);
     let options = PoolOptions { background: false, ..PoolOptions::new(owner()) };

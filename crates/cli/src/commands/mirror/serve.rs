@@ -1,8 +1,7 @@
 //! `pantala mirror serve`: the other end of a sync over ssh.
 
-use super::reach::{IfMissing, close_pool, open_pool};
+use super::reach::{Holder, IfMissing, close_pool};
 use crate::arguments::MirrorServe;
-use crate::control::Client;
 use crate::defaults;
 use anyhow::{Context, Result};
 use std::io::{self, Read, Write};
@@ -12,11 +11,11 @@ use std::thread;
 
 pub(super) fn run(arguments: &MirrorServe) -> Result<()> {
     let store = defaults::store(Some(arguments.store.clone()))?;
-    if let Some(node) = Client::connect(&store)? {
-        return relay(node.into_mirror()?);
-    }
     let if_missing = if arguments.create { IfMissing::Make } else { IfMissing::Fail };
-    let pool = open_pool(&store, if_missing)?;
+    let pool = match Holder::find(&store, if_missing)? {
+        Holder::Node(node) => return relay(node.into_mirror()?),
+        Holder::Here(pool) => pool,
+    };
     let served = mirror::serve(Box::new(io::stdin()), Box::new(io::stdout()), &pool);
     close_pool(&pool)?;
     Ok(served?)
