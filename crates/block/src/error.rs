@@ -56,7 +56,9 @@ pub enum Error {
     },
 
     /// Another process has the store open.
-    #[error("the store {path} is open in another process: wait until that is done or, if it is a node, stop it with `pantala down --store {path}`")]
+    #[error(
+        "the store {path} is open in another process: wait until that is done or, if it is a node, stop it with `pantala down --store {path}`"
+    )]
     Locked {
         /// The store's directory.
         path: String,

@@ -165,7 +165,8 @@ impl Inherited {
 }
 
 impl Volume {
-    /// Sets a list, given in the kernel's form. An access list changes the mode.
+    /// Sets a list, given in the kernel's form. An access list changes the mode. What is set already changes nothing, not even
+    /// a time.
     pub fn set_access_list(
         &self,
         inode: Inode,
@@ -181,6 +182,7 @@ impl Volume {
         if kind == AccessListKind::Default && !attributes.is_directory() {
             return Err(Error::Invalid("only directories have default lists"));
         }
+        let before = attributes.permissions;
         let mut kept = Some(list.to_bytes());
         if kind == AccessListKind::Access {
             attributes.permissions = attributes.permissions & !0o777 | list.mode();
@@ -189,41 +191,44 @@ impl Volume {
             }
             kept = kept.filter(|_| !list.is_mode());
         }
-        let added = kept.as_ref().map_or(0, |list| taken_bytes(kind.xattr(), list));
-        let held = self.layers.xattr(inode, kind.xattr())?.map_or(0, |list| taken_bytes(kind.xattr(), &list));
-        let _admission = self.admit(added.saturating_sub(held))?;
-        let counted = attributes.counted_bytes();
-        self.put_access_list(inode, &mut attributes, kind, kept)?;
-        attributes.changed = self.now();
-        self.counts.allocation_changed(counted, attributes.counted_bytes());
-        self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
-        Ok(())
+        let held = self.layers.xattr(inode, kind.xattr())?;
+        if kept == held && attributes.permissions == before {
+            return Ok(());
+        }
+        let taken = |list: &Option<Bytes>| list.as_ref().map_or(0, |list| taken_bytes(kind.xattr(), list));
+        let _admission = self.admit(taken(&kept).saturating_sub(taken(&held)))?;
+        self.put_access_list(inode, attributes, kind, kept, held.is_some())
     }
 
-    /// Removes a list, if there is one. The mode stays.
+    /// Removes a list, if there is one. The mode stays. If there is none, nothing changes.
     pub fn remove_access_list(&self, inode: Inode, kind: AccessListKind) -> Result<()> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
-        let mut attributes = self.existing(inode)?;
+        let attributes = self.existing(inode)?;
         attributes.check_unprotected()?;
+        match self.layers.xattr(inode, kind.xattr())? {
+            Some(_) => self.put_access_list(inode, attributes, kind, None, true),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the attributes, too.
+    fn put_access_list(
+        &self,
+        inode: Inode,
+        mut attributes: Attributes,
+        kind: AccessListKind,
+        value: Option<Bytes>,
+        is_there: bool,
+    ) -> Result<()> {
         let counted = attributes.counted_bytes();
-        self.put_access_list(inode, &mut attributes, kind, None)?;
+        if is_there || value.is_some() {
+            self.put_xattr(inode, &mut attributes, kind.xattr(), value)?;
+        }
         attributes.changed = self.now();
         self.counts.allocation_changed(counted, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         Ok(())
-    }
-
-    fn put_access_list(
-        &self,
-        inode: Inode,
-        attributes: &mut Attributes,
-        kind: AccessListKind,
-        value: Option<Bytes>,
-    ) -> Result<()> {
-        let name = kind.xattr();
-        let is_there = value.is_some() || self.layers.xattr(inode, name)?.is_some();
-        if is_there { self.put_xattr(inode, attributes, name, value) } else { Ok(()) }
     }
 
     /// Brings an inode's access list in step with a new mode. It stays as long as it was. The caller holds the gate and the inode's

@@ -32,7 +32,7 @@ impl View {
 }
 
 impl Volume {
-    /// Sets an extended attribute.
+    /// Sets an extended attribute. To the value that it has, this changes nothing, not even a time.
     pub fn set_xattr(&self, inode: Inode, name: &[u8], value: &[u8], mode: XattrMode) -> Result<()> {
         if name.is_empty() || name.len() > XATTR_NAME_BYTES_MAX {
             return Err(Error::OutOfRange);
@@ -69,6 +69,9 @@ impl Volume {
         let before = self.layers.xattr(inode, name)?;
         let is_there = before.is_some();
         check(is_there)?;
+        if is_there && value == before {
+            return Ok(());
+        }
         let taken = |value: &Option<Bytes>| value.as_ref().map_or(0, |value| taken_bytes(name, value));
         let _admission = self.admit(taken(&value).saturating_sub(taken(&before)))?;
         if let Some(value) = &value {

@@ -55,6 +55,16 @@ impl Program {
         self
     }
 
+    /// Runs it without the variables that a rule tells.
+    pub(crate) fn without(mut self, is_left_out: impl Fn(&str) -> bool) -> Program {
+        for (key, _) in std::env::vars_os() {
+            if key.to_str().is_some_and(&is_left_out) {
+                self.command.env_remove(key);
+            }
+        }
+        self
+    }
+
     pub(crate) fn input(mut self, file: File) -> Program {
         self.command.stdin(file);
         self

@@ -53,7 +53,11 @@ impl Build {
 }
 
 /// A call of the same Cargo that runs this chore, in the workspace's root.
+///
+/// What Cargo told this chore of its own package stays here: a build script that looks at it (ring's) would run again, and all that
+/// depends on it would be built again, whenever chores and Cargo by hand take turns.
 pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Program {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Program::new(cargo).arguments(arguments).directory(&root())
+    let is_of_package = |key: &str| key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_");
+    Program::new(cargo).arguments(arguments).without(is_of_package).directory(&root())
 }

@@ -56,6 +56,25 @@ fn a_list_and_the_mode_follow_each_other() {
 }
 
 #[test]
+fn what_changes_nothing_leaves_the_time_of_change() {
+    let mounted = Mounted::new();
+    let path = mounted.path("file");
+    fs::write(&path, "").unwrap();
+    let changed = || fs::metadata(&path).map(|metadata| (metadata.ctime(), metadata.ctime_nsec())).unwrap();
+    let setfattr = |arguments: &[&str]| assert!(run("setfattr", arguments, &path).status.success());
+    setfattr(&["-n", "user.name", "-v", "value"]);
+    let before = changed();
+    setfattr(&["-n", "user.name", "-v", "value"]);
+    // The list that says what the mode says, and the one that is not there.
+    let minimal = "0x0200000001000600ffffffff04000400ffffffff20000400ffffffff";
+    setfattr(&["-n", "system.posix_acl_access", "-v", minimal]);
+    setfattr(&["-x", "system.posix_acl_access"]);
+    assert_eq!((mode(&path), changed()), (0o644, before));
+    setfattr(&["-n", "user.name", "-v", "other"]);
+    assert_ne!(changed(), before);
+}
+
+#[test]
 fn a_default_list_stands_in_for_the_umask() {
     let mounted = Mounted::new();
     let directory = mounted.path("directory");

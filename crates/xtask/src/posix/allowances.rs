@@ -1,6 +1,6 @@
 //! What is not compared, and why. Everything else has to be equal.
 
-use super::operation::Operation;
+use super::operation::{Operation, Target};
 use super::outcome::Outcome;
 use super::peer::Peer;
 use super::user::User;
@@ -36,8 +36,8 @@ pub(super) fn is_beyond(peer: Peer, user: User, operation: &Operation) -> bool {
         // Which of the times of both inodes and their directories are set is another choice than that of ext4; and a whiteout is made
         // as a file of the directory that the name goes to.
         (Peer::Xfs, Operation::Rename { flags, .. }) => flags.intersects(RenameFlags::EXCHANGE | RenameFlags::WHITEOUT),
-        // An empty file that is made empty keeps its times and set-group-id.
-        (Peer::Xfs, Operation::Truncate { size: 0, .. }) => true,
+        // An empty file that is made empty keeps its times and set-group-id, and what truncate(2) gives the size that it has its times.
+        (Peer::Xfs, Operation::Truncate { on, size }) => *size == 0 || !matches!(on, Target::Slot(_)),
         // The names of its own need space ([`is_other_form`]).
         (Peer::Xfs, Operation::ListXattrs { buffer_bytes, .. }) => *buffer_bytes < XATTR_LIST_BYTES_MAX,
         // An attribute that is to be created and to be replaced is created. ext4 fails, whether it is there or not.
@@ -104,6 +104,11 @@ pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside
     const EXISTS: Outcome = Outcome::Failed(Errno::EXIST);
     const NO_SUCH_CALL: Outcome = Outcome::Failed(Errno::NOTTY);
     const NOT_PERMITTED: Outcome = Outcome::Failed(Errno::PERM);
+    if let (Outcome::Woke { by: on, process, got }, Outcome::Woke { by: beside, process: other, got: other_got }) =
+        (on, beside)
+    {
+        return process == other && got == other_got && is_allowed(peer, operation, on, beside);
+    }
     if matches!(operation, Operation::WithInodeFlags { .. })
         && matches!(on, Outcome::Failed(_))
         && *beside == NOT_PERMITTED
@@ -119,6 +124,13 @@ pub(super) fn is_allowed(peer: Peer, operation: &Operation, on: &Outcome, beside
             // ext4 refuses every change of what is immutable, one that changes nothing, too.
             let is_idle = matches!(**call, Operation::Chown { uid: None, gid: None, .. });
             is_idle && *on == NOT_PERMITTED || is_allowed(peer, call, on, beside)
+        }
+        // An attribute that is set to the value that it has sets the time of change.
+        (Peer::Xfs, Operation::TimesChanged { .. }) => {
+            matches!(
+                (on, beside),
+                (Outcome::Times { modified: false, changed: false }, Outcome::Times { modified: false, .. })
+            )
         }
         (Peer::Xfs, Operation::Rename { .. }) => *on == NOT_EMPTY && *beside == EXISTS,
         // Fifos have flags of chattr(1) there.

@@ -103,6 +103,9 @@ const KINDS: &[(usize, Make)] = &[
     (60, with_inode_flags),
 ];
 
+/// Of so many calls one is watched.
+const WATCHED: usize = 4;
+
 /// What holds for a whole sequence.
 struct Setting {
     peer: Peer,
@@ -130,12 +133,21 @@ pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer, has_protected
     };
     let mut steps = beginning(chance);
     for number in steps.len() + 1..=count {
-        steps.push(step(chance, &setting));
+        let step = step(chance, &setting);
+        let watch = is_one_in(chance, WATCHED).then(|| watch(chance, &step)).filter(|watch| setting.lets(watch));
+        steps.extend(watch.clone().into_iter().chain([step]).chain(watch));
         if number % TREE_INTERVAL == 0 || number == count {
             steps.push(Step { process: 0, user: User::Root, operation: Operation::Tree });
         }
     }
     steps
+}
+
+/// Looks at the times of the open file that a step is about, or of some other of its process. Before and after the step it shows which
+/// of them that set.
+fn watch(chance: &mut Chance, step: &Step) -> Step {
+    let slot = step.operation.slot().unwrap_or_else(|| slot(chance));
+    Step { process: step.process, user: User::Root, operation: Operation::TimesChanged { slot } }
 }
 
 /// Directories, and open files in every process, for the rest to meet.
@@ -159,18 +171,26 @@ fn step(chance: &mut Chance, setting: &Setting) -> Step {
         if let Operation::MapWrite { flush, .. } = &mut operation {
             *flush = setting.is_flushed;
         }
-        let call = operation.call();
-        let is_unequal = allowances::is_beyond(setting.peer, user, call)
-            || user != User::Root && allowances::is_unchecked_by_kernel(call)
-            || !setting.is_flushed && allowances::depends_on_mappings(call)
-            || setting.is_of_data && !operation.is_of_data()
-            || allowances::is_of_flags(&operation, !setting.has_inode_flags)
-            || allowances::is_of_privileges(call, !setting.has_capabilities)
-            || !setting.has_protected && matches!(operation, Operation::WithInodeFlags { .. })
-            || allowances::is_refused_by_kernel(call);
-        if !is_unequal {
-            return Step { process: chance.within(0..PROCESSES), user, operation };
+        let step = Step { process: 0, user, operation };
+        if setting.lets(&step) {
+            return Step { process: chance.within(0..PROCESSES), ..step };
         }
+    }
+}
+
+impl Setting {
+    /// Whether a step is one of this sequence's, and can be compared.
+    fn lets(&self, Step { user, operation, .. }: &Step) -> bool {
+        let call = operation.call();
+        let is_unequal = allowances::is_beyond(self.peer, *user, call)
+            || *user != User::Root && allowances::is_unchecked_by_kernel(call)
+            || !self.is_flushed && allowances::depends_on_mappings(call)
+            || self.is_of_data && !operation.is_of_data()
+            || allowances::is_of_flags(operation, !self.has_inode_flags)
+            || allowances::is_of_privileges(call, !self.has_capabilities)
+            || !self.has_protected && matches!(operation, Operation::WithInodeFlags { .. })
+            || allowances::is_refused_by_kernel(call);
+        !is_unequal
     }
 }
 
@@ -192,15 +212,10 @@ fn with_inode_flags(chance: &mut Chance) -> Operation {
     loop {
         let call = operation(chance);
         let Some(path) = call.path() else { continue };
-        let path = if is_one_in(chance, 2) { path.clone() } else { parent(path) };
+        let path = if is_one_in(chance, 2) { path.clone() } else { path.parent() };
         let flags = one_of(chance, &[IFlags::IMMUTABLE, IFlags::APPEND]);
         return Operation::WithInodeFlags { path, flags, call: Box::new(call) };
     }
-}
-
-fn parent(path: &Name) -> Name {
-    let end = path.0.iter().rposition(|byte| *byte == b'/');
-    end.map_or_else(|| Name::from("."), |end| Name(path.0[..end].to_vec()))
 }
 
 /// Never waits: a fifo would hold the test for ever. What sets the flags of an open file does not take that back.

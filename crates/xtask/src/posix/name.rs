@@ -12,6 +12,12 @@ impl Name {
     pub(super) fn join(&self, name: &[u8]) -> Name {
         Name([&self.0, b"/".as_slice(), name].concat())
     }
+
+    /// All before the last slash.
+    pub(super) fn parent(&self) -> Name {
+        let end = self.0.iter().rposition(|byte| *byte == b'/');
+        end.map_or_else(|| Name::from("."), |end| Name(self.0[..end].to_vec()))
+    }
 }
 
 impl From<&str> for Name {

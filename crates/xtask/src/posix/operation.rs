@@ -330,6 +330,25 @@ impl Operation {
         }
     }
 
+    /// The open file that it may change.
+    pub(super) fn slot(&self) -> Option<Slot> {
+        match self {
+            Operation::Chmod { on: Target::Slot(slot), .. }
+            | Operation::Chown { on: Target::Slot(slot), .. }
+            | Operation::SetTimes { on: Target::Slot(slot), .. }
+            | Operation::SetXattr { on: Target::Slot(slot), .. }
+            | Operation::RemoveXattr { on: Target::Slot(slot), .. }
+            | Operation::Truncate { on: Target::Slot(slot), .. }
+            | Operation::LinkOpen { slot, .. }
+            | Operation::Write { slot, .. }
+            | Operation::WriteVector { slot, .. }
+            | Operation::Allocate { slot, .. }
+            | Operation::CopyRange { to: slot, .. }
+            | Operation::MapWrite { slot, .. } => Some(*slot),
+            _ => None,
+        }
+    }
+
     /// A path that it is about, if it is about names or attributes.
     pub(super) fn path(&self) -> Option<&Name> {
         match self {

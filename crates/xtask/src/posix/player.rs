@@ -12,7 +12,9 @@ use super::outcome::Outcome;
 use super::raw;
 use super::tree;
 use super::user::User;
-use rustix::fs::{AtFlags, CWD, FileType, Gid, IFlags, Mode, OFlags, Timespec, Timestamps, Uid};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, IFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid,
+};
 use rustix::io::{Errno, IoSlice, IoSliceMut, Result};
 use std::array;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -94,9 +96,7 @@ impl Player {
             Operation::Mkdir { path, mode } => rustix::fs::mkdirat(CWD, &path.0, Mode::from_raw_mode(mode.0))?.into(),
             Operation::Rmdir { path } => rustix::fs::unlinkat(CWD, &path.0, AtFlags::REMOVEDIR)?.into(),
             Operation::Unlink { path } => rustix::fs::unlinkat(CWD, &path.0, AtFlags::empty())?.into(),
-            Operation::Rename { from, to, flags } => {
-                rustix::fs::renameat_with(CWD, &from.0, CWD, &to.0, *flags)?.into()
-            }
+            Operation::Rename { from, to, flags } => rename(from, to, *flags)?.into(),
             Operation::Link { from, to, follow } => {
                 let flags = if *follow { AtFlags::SYMLINK_FOLLOW } else { AtFlags::empty() };
                 rustix::fs::linkat(CWD, &from.0, CWD, &to.0, flags)?.into()
@@ -353,6 +353,17 @@ impl Player {
         }
         Ok(written.map_or(Outcome::Nothing, Outcome::from))
     }
+}
+
+/// ext4 makes a whiteout first, and then finds out that the other directory is not empty: its directory's time has changed.
+fn rename(from: &Name, to: &Name, flags: RenameFlags) -> Result<()> {
+    let renamed = rustix::fs::renameat_with(CWD, &from.0, CWD, &to.0, flags);
+    if renamed == Err(Errno::NOTEMPTY) && flags.contains(RenameFlags::WHITEOUT) {
+        let [now, omit] = [UTIME_NOW, UTIME_OMIT].map(|tv_nsec| Timespec { tv_sec: 0, tv_nsec });
+        let times = Timestamps { last_access: omit, last_modification: now };
+        rustix::fs::utimensat(CWD, &from.parent().0, &times, AtFlags::empty())?;
+    }
+    renamed
 }
 
 fn read_link(path: &Name) -> Result<Vec<u8>> {
