@@ -157,8 +157,11 @@ fn threads_beside_each_other_and_beside_checkpoints_each_see_their_own_model() {
 fn history_that_the_retention_does_not_keep_goes_with_later_checkpoints() {
     let pool = open_pool(&SimDisk::new(), true).unwrap();
     let volume = main_volume(&pool);
+    let changes = std::cell::Cell::new(0_u64);
     let change_and_checkpoint = || {
-        volume.set_xattr(Inode::ROOT, b"user.count", &7_u64.to_le_bytes(), volume::XattrMode::Set).unwrap();
+        changes.set(changes.get() + 1);
+        let value = changes.get().to_le_bytes();
+        volume.set_xattr(Inode::ROOT, b"user.count", &value, volume::XattrMode::Set).unwrap();
         volume.checkpoint().unwrap();
     };
     let count = || {

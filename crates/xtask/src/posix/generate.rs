@@ -109,8 +109,6 @@ const WATCHED: usize = 4;
 /// What holds for a whole sequence.
 struct Setting {
     peer: Peer,
-    /// Whether some calls find things immutable or append-only.
-    has_protected: bool,
     /// Whether what is written to mappings is with the file system at once.
     is_flushed: bool,
     /// Whether only contents change: no names, attributes or locks.
@@ -122,10 +120,9 @@ struct Setting {
 }
 
 /// A sequence of so many steps, with looks at the whole trees in between and at the end.
-pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer, has_protected: bool) -> Vec<Step> {
+pub(super) fn steps(chance: &mut Chance, count: usize, peer: Peer) -> Vec<Step> {
     let setting = Setting {
         peer,
-        has_protected,
         is_flushed: is_one_in(chance, 2),
         is_of_data: is_one_in(chance, 4),
         has_inode_flags: is_one_in(chance, 3),
@@ -188,7 +185,6 @@ impl Setting {
             || self.is_of_data && !operation.is_of_data()
             || allowances::is_of_flags(operation, !self.has_inode_flags)
             || allowances::is_of_privileges(call, !self.has_capabilities)
-            || !self.has_protected && matches!(operation, Operation::WithInodeFlags { .. })
             || allowances::is_refused_by_kernel(call);
         !is_unequal
     }
@@ -455,7 +451,7 @@ mod tests {
     use super::*;
 
     fn sequence(seed: u64) -> Vec<Step> {
-        steps(&mut Chance::new(seed), 5000, Peer::Ext4, true)
+        steps(&mut Chance::new(seed), 5000, Peer::Ext4)
     }
 
     #[test]

@@ -80,9 +80,6 @@ pub(crate) struct Options {
     /// Go on until so many different differences were found
     #[arg(long, value_name = "N", default_value_t = 1)]
     differences: usize,
-    /// Make files and directories immutable and append-only for some of the calls, too
-    #[arg(long)]
-    protected: bool,
 }
 
 impl Default for Options {
@@ -96,7 +93,6 @@ impl Default for Options {
             beside: None,
             dir: None,
             differences: 1,
-            protected: false,
         }
     }
 }
@@ -145,7 +141,7 @@ fn play(sides: &Sides, options: &Options, seed: u64) -> Result<()> {
     let (mut calls, mut successes) = (0, 0);
     println!("{:?}, seed {seed}: {sequences} sequences of {SEQUENCE_STEPS} calls", sides.peer);
     for number in options.from..options.from + sequences {
-        let steps = sequence(seed, number, sides.peer, options.protected);
+        let steps = sequence(seed, number, sides.peer);
         let played = sides.play(&directory(number), &steps)?;
         calls += played.calls();
         successes += played.successes();
@@ -171,9 +167,9 @@ fn directory(number: u64) -> String {
     format!("sequence-{number}")
 }
 
-fn sequence(seed: u64, number: u64, peer: Peer, has_protected: bool) -> Vec<Step> {
+fn sequence(seed: u64, number: u64, peer: Peer) -> Vec<Step> {
     let mut chance = Chance::new(Chance::new(seed ^ number << 32).next());
-    generate::steps(&mut chance, SEQUENCE_STEPS, peer, has_protected)
+    generate::steps(&mut chance, SEQUENCE_STEPS, peer)
 }
 
 /// Shows the shortest sequence that differs in the same way.
@@ -209,7 +205,7 @@ impl Failure {
 fn expect_kept(pool: &Pool, sides: &Sides, seed: u64) -> Result<()> {
     let names: Vec<String> = (0..STAYING_SEQUENCES).map(|number| format!("staying-{number}")).collect();
     for (number, name) in names.iter().enumerate() {
-        sides.play_and_leave(name, &sequence(seed, u64::MAX - number as u64, sides.peer, false))?;
+        sides.play_and_leave(name, &sequence(seed, u64::MAX - number as u64, sides.peer))?;
     }
     pool.down()?;
     pool.up()?;
