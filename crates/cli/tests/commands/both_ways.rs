@@ -11,15 +11,15 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// A pool, and another one that began as its replica and is mounted too.
-struct Pair {
-    pool: Pool,
-    store: String,
-    here: PathBuf,
-    there: PathBuf,
+pub(crate) struct Pair {
+    pub(crate) pool: Pool,
+    pub(crate) store: String,
+    pub(crate) here: PathBuf,
+    pub(crate) there: PathBuf,
 }
 
 impl Pair {
-    fn new(fill: impl FnOnce(&Path)) -> Self {
+    pub(crate) fn new(fill: impl FnOnce(&Path)) -> Self {
         let pool = Pool::up();
         let home = pool.home().canonicalize().unwrap();
         let (store, there) = (home.join("laptop/pantala"), home.join("there"));
@@ -36,11 +36,11 @@ impl Pair {
         Self { pool, store, here, there }
     }
 
-    fn sync(&self, more: &[&str]) -> Outcome {
+    pub(crate) fn sync(&self, more: &[&str]) -> Outcome {
         self.pool.run(&[&["mirror", "sync", "laptop", "--both"], more].concat())
     }
 
-    fn take_down(&self) {
+    pub(crate) fn take_down(&self) {
         self.pool.run(&["down", "--store", &self.store]).succeeded();
     }
 }

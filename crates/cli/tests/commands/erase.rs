@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+use crate::both_ways::Pair;
 use crate::pool::Pool;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -23,15 +24,19 @@ fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-/// The files of the store that hold any 16 bytes that begin at a multiple of 16 in a content. Files that go while this reads hold none.
 fn holders(pool: &Pool, content: &[u8]) -> Vec<String> {
+    holders_in(pool.store(), content)
+}
+
+/// The files of a store that hold any 16 bytes that begin at a multiple of 16 in a content. Files that go while this reads hold none.
+fn holders_in(store: &Path, content: &[u8]) -> Vec<String> {
     let windows: HashSet<&[u8]> = content.chunks_exact(16).collect();
     let beginning = |at: &[u8]| usize::from(at[0]) << 16 | usize::from(at[1]) << 8 | usize::from(at[2]);
     let mut beginnings = vec![false; 1 << 24];
     windows.iter().for_each(|window| beginnings[beginning(window)] = true);
     let is_one = |at: &[u8]| beginnings[beginning(at)] && windows.contains(at);
     let has_any = |path: &Path| fs::read(path).is_ok_and(|bytes| bytes.windows(16).any(is_one));
-    let files = files_below(pool.store());
+    let files = files_below(store);
     assert!(files.iter().any(|path| path.extension().is_some_and(|extension| extension == "segment")));
     files.iter().filter(|path| has_any(path)).map(|path| path.display().to_string()).collect()
 }
@@ -154,4 +159,65 @@ fn what_cannot_be_erased_is_refused_with_what_to_do() {
     pool.run(&["up"]).succeeded();
     let said = erase(&at("file")).succeeded();
     assert!(said.contains("is erased"), "{said}");
+}
+
+#[test]
+fn a_replica_loses_it_by_a_sync_and_an_erase_of_its_own_and_is_synced_on() {
+    let pool = Pool::up();
+    let home = pool.home().canonicalize().unwrap();
+    let (store, look) = (home.join("drive"), home.join("look"));
+    fs::create_dir(&look).unwrap();
+    let drive = store.to_str().unwrap();
+    let (secret, other) = (noise(SECRET_BYTES), noise(SECRET_BYTES));
+    fs::write(pool.mount().join("secret"), &secret).unwrap();
+    fs::write(pool.mount().join("other"), &other).unwrap();
+    pool.run(&["snapshot", "create", "one"]).succeeded();
+    pool.run(&["mirror", "add", "main", drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    assert_eq!(erase_json(&pool, &pool.mount().join("secret"), &["--yes"])["erased"], true);
+    pool.run(&["mirror", "sync"]).succeeded();
+    assert!(!holders_in(&store, &secret).is_empty(), "a replica keeps its own past");
+
+    pool.run(&["up", "--store", drive, "--mount", look.to_str().unwrap()]).succeeded();
+    assert_eq!(erase_json(&pool, &look.join("secret"), &["--yes"])["erased"], true);
+    assert_eq!(holders_in(&store, &secret), [""; 0]);
+    fs::write(pool.mount().join("new"), "new").unwrap();
+    pool.run(&["mirror", "sync"]).succeeded();
+    pool.run(&["mirror", "verify"]).succeeded();
+    assert!(pool.run(&["mirror", "sync"]).succeeded().contains("already"));
+    assert_eq!(fs::read_to_string(look.join("new")).unwrap(), "new");
+    assert!(!look.join("secret").exists() && !look.join(".snapshots/one/secret").exists());
+    assert!(fs::read(look.join(".snapshots/one/other")).unwrap() == other);
+    assert_eq!(holders_in(&store, &secret), [""; 0]);
+    pool.run(&["down", "--store", drive]).succeeded();
+}
+
+#[test]
+fn both_sides_of_a_two_way_sync_erase_it_and_it_does_not_come_back() {
+    let (secret, kept) = (noise(SECRET_BYTES), noise(SECRET_BYTES));
+    let pair = Pair::new(|top| {
+        fs::write(top.join("secret"), &secret).unwrap();
+        fs::write(top.join("kept"), &kept).unwrap();
+        fs::write(top.join("deleted"), "deleted").unwrap();
+    });
+    pair.sync(&[]).succeeded();
+    let Pair { pool, store, here, there } = &pair;
+    for side in [here, there] {
+        assert_eq!(erase_json(pool, &side.join("secret"), &["--yes"])["erased"], true);
+    }
+    fs::write(here.join("by-one"), "one").unwrap();
+    fs::write(there.join("by-other"), "other").unwrap();
+    fs::remove_file(there.join("deleted")).unwrap();
+    let said = pair.sync(&["--json"]).succeeded();
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()[0]["conflicts"], serde_json::json!([]), "{said}");
+    for side in [here, there] {
+        let mut names: Vec<_> = fs::read_dir(side).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["by-one", "by-other", "kept"], "what was deleted does not come back either");
+        assert!(fs::read(side.join("kept")).unwrap() == kept);
+    }
+    for store in [pool.store(), Path::new(store)] {
+        assert_eq!(holders_in(store, &secret), [""; 0]);
+    }
+    pair.take_down();
 }
