@@ -102,6 +102,9 @@ fn begin_anew(shared: &Shared, living: &Living, old: &HashSet<Name>) -> Result<(
     for volume in &volumes {
         volume.checkpoint()?;
     }
+    if let Some(flusher) = &shared.flusher {
+        flusher.settle();
+    }
     shared.ledger.let_go(shared, &volumes);
     if shared.trees_in_use().iter().any(|tree| old.contains(tree)) {
         return Err(Error::Busy(
