@@ -13,6 +13,8 @@ use parking_lot::{Mutex, MutexGuard};
 pub(crate) struct Indexed {
     turn: Mutex<()>,
     known: Mutex<Known>,
+    /// Why it was not changed the last time.
+    problem: Mutex<Option<String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -29,7 +31,8 @@ impl Indexed {
     /// The index as it was found.
     pub(super) fn new(state: &IndexState) -> Self {
         let IndexState { watermark, totals, whole_from, .. } = *state;
-        Self { turn: Mutex::new(()), known: Mutex::new(Known { watermark, totals, whole_from }) }
+        let known = Mutex::new(Known { watermark, totals, whole_from });
+        Self { turn: Mutex::new(()), known, problem: Mutex::new(None) }
     }
 
     /// Waits for the turn to change the index.
@@ -86,6 +89,12 @@ impl Store {
         self.log.head().log_bytes.saturating_sub(self.indexed.totals().log_bytes)
     }
 
+    /// Why the index stays behind, if it could not be changed the last time. Nothing is lost by that, but it keeps space from being
+    /// given back, and in the end writes, too.
+    pub fn index_problem(&self) -> Option<String> {
+        self.indexed.problem.lock().clone()
+    }
+
     /// How far the index is behind, as a part of what is allowed.
     fn lag(&self) -> f64 {
         let bytes = self.unindexed_bytes() as f64 / UNINDEXED_BYTES_MAX as f64;
@@ -127,7 +136,9 @@ impl Store {
     /// Changes the index.
     pub(crate) fn apply_to_index(&self, _turn: &Turn<'_>, update: &IndexUpdate) -> Result<()> {
         self.segments.give_spare_to_index();
-        self.index.apply(update)?;
+        let applied = self.index.apply(update);
+        *self.indexed.problem.lock() = applied.as_ref().err().map(ToString::to_string);
+        applied?;
         let IndexUpdate { watermark, totals, whole_from, .. } = *update;
         *self.indexed.known.lock() = Known { watermark, totals, whole_from };
         Ok(())

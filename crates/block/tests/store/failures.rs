@@ -292,12 +292,14 @@ fn an_index_that_cannot_be_changed_stops_nobody_from_writing_and_follows_later()
     store.sync().unwrap();
     index.refuses.store(true, std::sync::atomic::Ordering::Relaxed);
     assert!(matches!(store.flush_index(), Err(Error::Full)));
+    assert!(store.index_problem().is_some());
     kept.extend(fill(&store, 2, 10));
     store.sync().unwrap();
     assert_eq!(store.health(), Health::Ok);
     assert_holds(&open(&disk.crash(1), &index.index.snapshot()).unwrap(), &kept);
     index.refuses.store(false, std::sync::atomic::Ordering::Relaxed);
     store.flush_index().unwrap();
+    assert_eq!(store.index_problem(), None);
     drop(store);
     assert_holds(&open(&disk.crash(1), &index.index).unwrap(), &kept);
 }

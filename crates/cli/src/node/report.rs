@@ -153,6 +153,9 @@ impl Node {
     /// Whether the store has stopped taking writes.
     fn check_store(&self, problems: &mut Vec<String>) -> bool {
         let store = self.pool.store();
+        problems.extend(store.index_problem().map(|why| {
+            format!("the index takes no changes: {why}; nothing is lost; once the disk is well, `pantala down` and `pantala up` open it anew")
+        }));
         match store.health() {
             block::Health::Ok => false,
             _ if store.is_closed() => {
