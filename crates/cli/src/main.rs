@@ -15,6 +15,7 @@
 //! What this crate deliberately does not know: what is in a store, and how files are served.
 
 mod arguments;
+mod clock;
 mod commands;
 mod control;
 mod defaults;

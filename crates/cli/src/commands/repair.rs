@@ -2,9 +2,10 @@
 
 use super::scrub_text;
 use crate::arguments::Repair;
+use crate::clock::now;
 use crate::control::Client;
 use crate::runtime::Runtime;
-use crate::scrub::{FindingRecord, Running, ScrubRecord, ScrubStatus, UnderWay, now};
+use crate::scrub::{FindingRecord, Running, ScrubRecord, ScrubStatus, UnderWay};
 use crate::{defaults, output, past};
 use anyhow::{Context, Result, bail, ensure};
 use block::{OpenMode, Store, StoreOptions};

@@ -2,8 +2,9 @@
 
 use super::scrub_text;
 use crate::arguments::Scrub;
+use crate::clock::now;
 use crate::control::{Client, Request, Response, ScrubOrder, not_up};
-use crate::scrub::{Running, ScrubRecord, ScrubState, ScrubStatus, UnderWay, now};
+use crate::scrub::{Running, ScrubRecord, ScrubState, ScrubStatus, UnderWay};
 use crate::{defaults, output};
 use anyhow::{Context, Result, bail};
 use block::{OpenMode, Store, StoreOptions};

@@ -1,7 +1,8 @@
 //! A scrub as people read it.
 
+use crate::clock::now;
 use crate::output;
-use crate::scrub::{Report, ScrubState, ScrubStatus, now};
+use crate::scrub::{Report, ScrubState, ScrubStatus};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -32,7 +32,7 @@ impl Node {
         let _operation = self.operation.lock();
         secrets::protect();
         let volume = self.pool.unlock_volume(name, key.key()).with_context(|| format!("cannot unlock {name}"))?;
-        self.scheduler.look_again();
+        self.snapshot_alarm.look_again();
         if self.mounts.get(volume.id).is_none() {
             self.try_to_mount(&volume);
         }

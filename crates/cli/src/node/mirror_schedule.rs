@@ -4,20 +4,17 @@
 //! killed at any moment. One runs at a time.
 
 use super::Node;
+use super::alarm::{Alarm, LOOK_INTERVAL};
+use crate::clock::now;
 use crate::mirrors::{Definitions, Turn, Turns};
-use crate::scrub::now;
 use anyhow::{Context, Result};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-/// How often the clock is looked at while a sync is to come: it may be set, and does not run on while the machine sleeps.
-const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// This program, also after an update has put another one in its place.
 const PROGRAM: &str = "/proc/self/exe";
@@ -25,72 +22,48 @@ const PROGRAM: &str = "/proc/self/exe";
 /// Wakes when the next sync is due, and when the mirrors have changed.
 pub(super) struct MirrorSchedule {
     store: PathBuf,
-    state: Mutex<State>,
-    changed: Condvar,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-#[derive(Default)]
-struct State {
-    has_changed: bool,
-    is_ending: bool,
+    alarm: Arc<Alarm>,
     /// The sync that runs.
-    running: Option<OwnedFd>,
+    running: Mutex<Option<OwnedFd>>,
 }
 
 impl MirrorSchedule {
     /// That of a store.
     pub(super) fn of(store: &Path) -> Self {
-        Self { store: store.to_owned(), state: Mutex::default(), changed: Condvar::new(), thread: Mutex::new(None) }
+        Self { store: store.to_owned(), alarm: Arc::default(), running: Mutex::default() }
     }
 
     pub(super) fn start(node: &Arc<Node>) -> Result<()> {
         let schedule = node.mirror_schedule.clone();
-        let thread = thread::Builder::new().name("mirror-schedule".into()).spawn(move || schedule.serve());
-        *node.mirror_schedule.thread.lock() = Some(thread.context("cannot start a thread")?);
-        Ok(())
+        node.mirror_schedule.alarm.start("mirror-schedule", move || schedule.act())
     }
 
     /// A mirror was added, removed or set.
     pub(super) fn look_again(&self) {
-        self.state.lock().has_changed = true;
-        self.changed.notify_all();
+        self.alarm.look_again();
     }
 
     /// Kills the sync that runs, and ends the thread.
     pub(super) fn end(&self) {
-        let mut state = self.state.lock();
-        state.is_ending = true;
-        if let Some(running) = &state.running
+        self.alarm.stop();
+        if let Some(running) = &*self.running.lock()
             && let Err(error) = pidfd_send_signal(running, Signal::KILL)
         {
             tracing::debug!(%error, "the sync that ran has ended by itself");
         }
-        drop(state);
-        self.changed.notify_all();
-        if let Some(thread) = self.thread.lock().take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread of the mirrors' schedule panicked");
-        }
+        self.alarm.join();
     }
 
-    fn serve(&self) {
-        loop {
-            let next = self.next().unwrap_or_else(|error| {
-                tracing::error!("{error:#}");
-                None
-            });
-            match next {
-                Some((mirror, due)) if due <= now() => self.take_turn(&mirror),
-                Some((_, due)) => self.wait(Some(Duration::from_secs(due - now()).min(LOOK_INTERVAL))),
-                None => self.wait(None),
-            }
-            let mut state = self.state.lock();
-            state.has_changed = false;
-            if state.is_ending {
-                return;
-            }
+    /// Syncs the mirror that is due, if one is; gives how long nothing is to be done.
+    fn act(&self) -> Option<Duration> {
+        let next = self.next().unwrap_or_else(|error| {
+            tracing::error!("{error:#}");
+            None
+        });
+        let (mirror, due) = next?;
+        match due.checked_sub(now()) {
+            Some(0) | None => Some(self.take_turn(&mirror)),
+            Some(seconds) => Some(Duration::from_secs(seconds)),
         }
     }
 
@@ -104,20 +77,11 @@ impl MirrorSchedule {
         Ok(due.min_by_key(|(_, due)| *due))
     }
 
-    fn wait(&self, time_max: Option<Duration>) {
-        let mut state = self.state.lock();
-        let waits = |state: &mut State| !state.has_changed && !state.is_ending;
-        match time_max {
-            Some(time_max) => drop(self.changed.wait_while_for(&mut state, waits, time_max)),
-            None => self.changed.wait_while(&mut state, waits),
-        }
-    }
-
-    /// Syncs a mirror, and remembers how it went, unless the node ends meanwhile.
-    fn take_turn(&self, mirror: &str) {
+    /// Syncs a mirror, and remembers how it went, unless the node ends meanwhile. Gives how long to wait for the next.
+    fn take_turn(&self, mirror: &str) -> Duration {
         let problem = self.sync(mirror).err().map(|error| format!("{error:#}"));
-        if self.state.lock().is_ending {
-            return;
+        if self.alarm.is_stopped() {
+            return Duration::ZERO;
         }
         match &problem {
             None => tracing::info!(mirror, "synced on schedule"),
@@ -128,10 +92,13 @@ impl MirrorSchedule {
             turns.set(mirror, Turn { ended: now(), problem });
             turns.write(&self.store)
         };
-        if let Err(error) = remember() {
-            tracing::error!("{error:#}");
-            // Without a record it would be due at once, again and again.
-            self.wait(Some(LOOK_INTERVAL));
+        match remember() {
+            Ok(()) => Duration::ZERO,
+            Err(error) => {
+                tracing::error!("{error:#}");
+                // Without a record it would be due at once, again and again.
+                LOOK_INTERVAL
+            }
         }
     }
 
@@ -142,16 +109,16 @@ impl MirrorSchedule {
         let mut child = command.spawn().context("cannot start a sync")?;
         let pid = Pid::from_child(&child);
         {
-            let mut state = self.state.lock();
+            let mut slot = self.running.lock();
             // It is not waited for yet, so the number is still its own.
             let running = pidfd_open(pid, PidfdFlags::empty());
-            if state.is_ending || running.is_err() {
+            if self.alarm.is_stopped() || running.is_err() {
                 child.kill().context("cannot stop a sync")?;
             }
-            state.running = running.ok();
+            *slot = running.ok();
         }
         let output = child.wait_with_output();
-        self.state.lock().running = None;
+        *self.running.lock() = None;
         let output = output.context("cannot wait for a sync")?;
         if output.status.success() {
             return Ok(());

@@ -11,6 +11,7 @@
 //! - The node ends by returning from [`Node::serve`]: then mounts, pool and store are dropped. A panic of the main thread, or a
 //!   start that fails half-way, drops them as well, so neither leaves a dead mount.
 
+mod alarm;
 pub(crate) mod announcement;
 pub(crate) mod daemon;
 mod erase;
@@ -44,13 +45,13 @@ mod volumes;
 
 use crate::control::SocketFile;
 use crate::runtime::Runtime;
+use alarm::Alarm;
 use events::Event;
 use mirror_schedule::MirrorSchedule;
 use mirrors::Mirrors;
 use mounts::Mounts;
 use parking_lot::Mutex;
 use places::Places;
-use schedule::Scheduler;
 use scrubber::Scrubber;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -90,7 +91,7 @@ pub(crate) struct Node {
     mirrors: Mirrors,
     mirror_schedule: Arc<MirrorSchedule>,
     scrubber: Arc<Scrubber>,
-    scheduler: Arc<Scheduler>,
+    snapshot_alarm: Arc<Alarm>,
     events: Sender<Event>,
     started: Instant,
 }
@@ -134,7 +135,8 @@ fn end(node: Arc<Node>) {
     node.mirrors.cut_off();
     node.mirror_schedule.end();
     node.scrubber.end();
-    node.scheduler.end();
+    node.snapshot_alarm.stop();
+    node.snapshot_alarm.join();
     stop::wait_for_requests(&node);
     drop(node);
     tracing::info!("ended");

@@ -1,8 +1,9 @@
 //! The thread that scrubs: when somebody asks, when it is time, and after a restart where it was.
 
 use super::Node;
+use crate::clock::now;
 use crate::failure;
-use crate::scrub::{Pace, Pulse, Running, ScrubRecord, ScrubStatus, UnderWay, now};
+use crate::scrub::{Pace, Pulse, Running, ScrubRecord, ScrubStatus, UnderWay};
 use anyhow::{Context, Result, bail};
 use parking_lot::{Condvar, Mutex};
 use std::path::{Path, PathBuf};

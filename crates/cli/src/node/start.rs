@@ -7,7 +7,7 @@ use super::mirrors::Mirrors;
 use super::mountpoint::Mountpoint;
 use super::mounts::Mounts;
 use super::places::Places;
-use super::schedule::Scheduler;
+use super::schedule;
 use super::scrubber::Scrubber;
 use super::{Node, Options, inspection, preflight, server, signals};
 use crate::control;
@@ -60,7 +60,7 @@ pub(super) fn start(
         operation: Mutex::new(()),
         mirrors: Mirrors::default(),
         mirror_schedule: Arc::new(MirrorSchedule::of(store)),
-        scheduler: Arc::default(),
+        snapshot_alarm: Arc::default(),
         events: sender,
         started: Instant::now(),
     });
@@ -69,7 +69,7 @@ pub(super) fn start(
     server::start(&node, listener)?;
     Scrubber::start(&node)?;
     if !node.read_only {
-        Scheduler::start(&node)?;
+        schedule::start(&node)?;
         MirrorSchedule::start(&node)?;
     }
     Ok((node, events))

@@ -99,7 +99,7 @@ impl Node {
     pub(super) fn set_volume(&self, name: &str, settings: &[(String, String)]) -> Result<Vec<String>> {
         let _operation = self.operation.lock();
         let info = self.pool.set_volume(name, settings).with_context(|| format!("cannot set {name}"))?;
-        self.scheduler.look_again();
+        self.snapshot_alarm.look_again();
         let line = |key: &str| match info.settings.get(key) {
             "" => format!("{key} of {name} is not set"),
             value => format!("{key} of {name} is {value}"),

@@ -7,5 +7,5 @@ mod status;
 
 pub(crate) use pace::Pace;
 pub(crate) use record::{FindingRecord, Report, ScrubRecord, UnderWay};
-pub(crate) use run::{Pulse, Running, now};
+pub(crate) use run::{Pulse, Running};
 pub(crate) use status::{ScrubState, ScrubStatus};

@@ -1,7 +1,8 @@
 //! A scrub that runs in this process.
 
 use super::record::{FindingRecord, Report, UnderWay};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use crate::clock::now;
+use std::time::Instant;
 use volume::{Pool, PoolError, Scrub, ScrubProgress, ScrubStage};
 
 /// Read in one step: an order is followed after each.
@@ -75,9 +76,4 @@ impl Pulse {
         let left = self.progress.bytes_total - self.progress.bytes_done;
         self.bytes_per_second().filter(|rate| *rate > 0).map(|rate| left / rate)
     }
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
