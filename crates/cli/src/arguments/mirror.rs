@@ -40,6 +40,7 @@ pub(crate) enum MirrorCommand {
 #[command(after_help = "Example:\n  pantala mirror add main /media/drive/pantala --name drive\n  \
                         pantala mirror add main ssh://backup@attic/srv/pantala\n  \
                         pantala mirror add main s3://backups/main --every 1h\n  \
+                        sudo pantala mirror add main /media/drive/pantala --on-plug\n  \
                         pantala mirror add main ssh://laptop/var/lib/pantala --pull   # the replica is here")]
 pub(crate) struct MirrorAdd {
     #[command(flatten)]
@@ -60,6 +61,9 @@ pub(crate) struct MirrorAdd {
     /// Have the node sync it every so often, as in 1h
     #[arg(long, value_name = "TIME", value_parser = units::span_or_never)]
     pub(crate) every: Option<Every>,
+    /// Have it synced whenever its drive is plugged in: makes a udev rule and a systemd unit
+    #[arg(long)]
+    pub(crate) on_plug: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -108,6 +112,9 @@ pub(crate) struct MirrorSync {
     /// Merge what both sides did, and give both the result
     #[arg(long, conflicts_with_all = ["watch", "replace"])]
     pub(crate) both: bool,
+    /// Wait for the drives to be mounted, and say on the desktop when they are safe to unplug
+    #[arg(long, hide = true, conflicts_with_all = ["watch", "dry_run", "both"])]
+    pub(crate) plugged: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -157,12 +164,18 @@ pub(crate) struct MirrorPromote {
     pub(crate) json: bool,
 }
 
-/// Say how often the node syncs a mirror by itself
+/// Say when a mirror is synced by itself
 ///
-/// It does so as long as it is up, as the user that it runs as. What it missed while it was down or the machine slept it makes up for at
-/// once. Where a sync fails, as it does while a drive is away, it tries again after 5 minutes; `pantala mirror status` shows why.
+/// With --every the node does so as long as it is up, as the user that it runs as. What it missed while it was down or the machine slept
+/// it makes up for at once. Where a sync fails, as it does while a drive is away, it tries again after 5 minutes; `pantala mirror status`
+/// shows why.
+///
+/// With --on-plug udev and systemd do so when the drive comes, as the owner of the store, whether the node is up or not; a notice on the
+/// desktop says when it is safe to unplug.
 #[derive(Args)]
-#[command(after_help = "Example:\n  pantala mirror set attic --every 1h\n  pantala mirror set attic --every never")]
+#[command(after_help = "Example:\n  pantala mirror set attic --every 1h\n  pantala mirror set attic --every never\n  \
+                        sudo pantala mirror set drive --on-plug\n  sudo pantala mirror set drive --on-plug=false")]
+#[command(group = clap::ArgGroup::new("when").args(["every", "on_plug"]).required(true).multiple(true))]
 pub(crate) struct MirrorSet {
     #[command(flatten)]
     pub(crate) store: StoreArgument,
@@ -170,7 +183,10 @@ pub(crate) struct MirrorSet {
     pub(crate) name: String,
     /// From the end of one sync to the next, as in 1h or 7d; `never` for syncs by hand alone
     #[arg(long, value_name = "TIME", value_parser = units::span_or_never)]
-    pub(crate) every: Every,
+    pub(crate) every: Option<Every>,
+    /// Whenever its drive is plugged in, or not any more
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) on_plug: Option<bool>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

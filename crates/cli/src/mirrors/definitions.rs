@@ -90,6 +90,11 @@ impl Definitions {
         self.write()
     }
 
+    /// One of them.
+    pub(crate) fn get(&self, name: &str) -> Result<&Definition> {
+        self.mirrors.get(name).with_context(|| self.has_no(name))
+    }
+
     /// Sets how often the node syncs a mirror by itself.
     pub(crate) fn set_every(&mut self, name: &str, every_seconds: Option<u64>) -> Result<()> {
         let unknown = self.has_no(name);

@@ -2,8 +2,10 @@
 
 mod definitions;
 mod place;
+mod plug;
 mod turns;
 
 pub(crate) use definitions::{Definition, Definitions, Direction};
 pub(crate) use place::Place;
+pub(crate) use plug::{PlugFiles, PlugPlan};
 pub(crate) use turns::{Turn, Turns};

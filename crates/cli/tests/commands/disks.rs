@@ -22,14 +22,14 @@ const WITHOUT_FLUSH: u32 = 2;
 const MIB: u64 = 1 << 20;
 
 /// An ext4 of its own, and the file system that its image lies in.
-struct Disk {
+pub(crate) struct Disk {
     below: PathBuf,
-    at: PathBuf,
+    pub(crate) at: PathBuf,
 }
 
 impl Disk {
     /// Makes and mounts one. Its image takes space as it is written to, of which there are `space_mib`.
-    fn make(home: &Path, space_mib: u64) -> Self {
+    pub(crate) fn make(home: &Path, space_mib: u64) -> Self {
         let disk = Self { below: home.join("below"), at: home.join("disk") };
         fs::create_dir(&disk.below).unwrap();
         fs::create_dir(&disk.at).unwrap();
@@ -50,12 +50,16 @@ impl Disk {
         self.below.join("image")
     }
 
-    fn mount(&self) {
+    pub(crate) fn mount(&self) {
         run(Command::new("mount").args(["-o", "loop,errors=remount-ro"]).arg(self.image()).arg(&self.at));
     }
 
-    fn mount_again(&self) {
+    pub(crate) fn unmount(&self) {
         run(Command::new("umount").arg(&self.at));
+    }
+
+    fn mount_again(&self) {
+        self.unmount();
         self.mount();
     }
 
@@ -195,7 +199,7 @@ fn expect_survived(disk: &Disk, pool: &Pool, break_it: impl Fn(&Disk)) {
     write_synced(&pool.mount().join("after"), 4).unwrap();
     pool.run(&["scrub"]).succeeded();
     pool.run(&["down"]).succeeded();
-    run(Command::new("umount").arg(&disk.at));
+    disk.unmount();
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod ordinary_user;
 mod outcome;
 mod pages;
 mod past;
+mod plugged;
 mod pool;
 mod read_only;
 mod scrub;

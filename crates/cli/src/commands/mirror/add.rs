@@ -1,7 +1,7 @@
 //! `pantala mirror add`.
 
 use super::reach::{IfMissing, Reached};
-use super::{Definition, Definitions, Direction, Place, sides, tell_node};
+use super::{Definition, Definitions, Direction, Place, PlugPlan, sides, tell_node};
 use crate::arguments::MirrorAdd;
 use crate::{defaults, output};
 use anyhow::{Context, Result, ensure};
@@ -27,6 +27,7 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
         arguments.name.or_else(|| place.usual_name()).context("cannot tell a name for it; give one with --name")?;
     let mut definitions = Definitions::read(&store)?;
     definitions.check_free(&name)?;
+    let plug = arguments.on_plug.then(|| PlugPlan::new(&store, &name, &place)).transpose()?;
     let direction = if arguments.pull { Direction::Pull } else { Direction::Push };
     let mut definition = Definition {
         volume: arguments.volume,
@@ -50,6 +51,7 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     let volume = definition.volume.clone();
     definitions.add(&name, definition)?;
     tell_node(&store)?;
+    plug.map_or(Ok(()), |plan| plan.install())?;
     let added = Added { mirror: name, volume, replica: to.to_string(), replica_name };
     if arguments.json { output::print_json(&added) } else { Ok(output::print(&text(&added))?) }
 }

@@ -6,6 +6,7 @@
 mod add;
 mod both;
 mod list;
+mod plugged;
 mod progress;
 mod promote;
 mod reach;
@@ -18,7 +19,7 @@ mod verify;
 
 use crate::arguments::MirrorCommand;
 use crate::control::{Client, Request};
-use crate::mirrors::{Definition, Definitions, Direction, Place};
+use crate::mirrors::{Definition, Definitions, Direction, Place, PlugFiles, PlugPlan};
 use crate::{failure, output};
 use anyhow::{Result, ensure};
 use std::path::Path;

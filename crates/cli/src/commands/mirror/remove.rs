@@ -1,6 +1,6 @@
 //! `pantala mirror remove`.
 
-use super::{Definitions, Direction, tell_node};
+use super::{Definitions, Direction, PlugFiles, tell_node};
 use crate::arguments::MirrorRemove;
 use crate::{defaults, output};
 use anyhow::Result;
@@ -17,7 +17,10 @@ struct Removed {
 
 pub(super) fn run(arguments: MirrorRemove) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
-    let removed = Definitions::read(&store)?.remove(&arguments.name)?;
+    let mut definitions = Definitions::read(&store)?;
+    definitions.get(&arguments.name)?;
+    PlugFiles::of(&store, &arguments.name).remove()?;
+    let removed = definitions.remove(&arguments.name)?;
     tell_node(&store)?;
     let replica = match removed.direction {
         Direction::Push => removed.place,

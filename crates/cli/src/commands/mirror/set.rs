@@ -1,6 +1,6 @@
 //! `pantala mirror set`.
 
-use super::{Definitions, tell_node};
+use super::{Definitions, PlugFiles, PlugPlan, tell_node};
 use crate::arguments::MirrorSet;
 use crate::{defaults, output};
 use anyhow::Result;
@@ -11,21 +11,34 @@ use serde::Serialize;
 struct Set {
     mirror: String,
     every_seconds: Option<u64>,
+    on_plug: bool,
 }
 
 pub(super) fn run(arguments: MirrorSet) -> Result<()> {
-    let store = defaults::store(arguments.store.store)?;
-    let every_seconds = arguments.every;
-    Definitions::read(&store)?.set_every(&arguments.name, every_seconds)?;
-    tell_node(&store)?;
-    if arguments.json {
-        return output::print_json(&Set { mirror: arguments.name, every_seconds });
+    let (store, name) = (defaults::store(arguments.store.store)?, arguments.name);
+    let mut definitions = Definitions::read(&store)?;
+    let files = PlugFiles::of(&store, &name);
+    let place = definitions.get(&name)?.place()?;
+    match arguments.on_plug {
+        Some(true) => PlugPlan::new(&store, &name, &place)?.install()?,
+        Some(false) => files.remove()?,
+        None => {}
     }
-    let line = match every_seconds {
-        Some(seconds) => {
-            format!("{} is synced every {} while the node is up\n", arguments.name, output::duration(seconds))
-        }
-        None => format!("{} is synced by `pantala mirror sync {}` alone\n", arguments.name, arguments.name),
-    };
-    Ok(output::print(&line)?)
+    if let Some(every_seconds) = arguments.every {
+        definitions.set_every(&name, every_seconds)?;
+        tell_node(&store)?;
+    }
+    let every_seconds = definitions.get(&name)?.every_seconds;
+    let set = Set { mirror: name, every_seconds, on_plug: files.are_there() };
+    if arguments.json { output::print_json(&set) } else { Ok(output::print(&text(&set))?) }
+}
+
+fn text(set: &Set) -> String {
+    let Set { mirror, every_seconds, on_plug } = set;
+    let every = every_seconds.map(|seconds| format!("every {} while the node is up", output::duration(seconds)));
+    let when: Vec<_> = every.into_iter().chain(on_plug.then(|| "when its drive is plugged in".to_owned())).collect();
+    match when.is_empty() {
+        true => format!("{mirror} is synced by `pantala mirror sync {mirror}` alone\n"),
+        false => format!("{mirror} is synced {}\n", when.join(", and ")),
+    }
 }

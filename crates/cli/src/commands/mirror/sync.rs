@@ -2,10 +2,10 @@
 
 use super::progress::Bar;
 use super::reach::{IfMissing, Reached};
-use super::{Definition, Definitions, Place, sides, with_each};
+use super::{Definition, Definitions, Place, plugged, sides, with_each};
 use crate::arguments::MirrorSync;
 use crate::commands::sync::sync_kernels;
-use crate::{defaults, output};
+use crate::{defaults, failure, output};
 use anyhow::Result;
 use mirror::{ReplicaMode, Side, SyncOptions, Synced};
 use serde::Serialize;
@@ -42,6 +42,9 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
     let store = defaults::store(arguments.store.store.clone())?;
     let mirrors = Definitions::read(&store)?.select(&arguments.names)?;
+    if arguments.plugged {
+        return run_plugged(&store, &mirrors, arguments);
+    }
     loop {
         run_all(&store, &mirrors, arguments)?;
         if !arguments.watch {
@@ -49,6 +52,18 @@ pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
         }
         thread::sleep(WATCH_INTERVAL);
     }
+}
+
+/// With nobody at a terminal: what a user should know is shown on the desktop, too.
+fn run_plugged(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
+    let synced = plugged::wait_for_drives(store, mirrors).and_then(|()| run_all(store, mirrors, arguments));
+    let names: Vec<_> = mirrors.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
+    match &synced {
+        Ok(()) => plugged::notice(&format!("{names} is up to date and safe to unplug")),
+        Err(error) => plugged::notice(&format!("{names} is not up to date: {}", failure::line(error))),
+    }
+    synced
 }
 
 fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
