@@ -160,11 +160,3 @@ fn send(
 fn transfer_options<'a>(base: Option<Base<'a>>, options: &BothOptions<'a>) -> TransferOptions<'a> {
     TransferOptions { bytes_per_second_max: options.bytes_per_second_max, progress: options.progress, base }
 }
-
-impl Sent {
-    fn add(&mut self, other: Self) {
-        self.blocks += other.blocks;
-        self.bytes += other.bytes;
-        self.content_bytes += other.content_bytes;
-    }
-}

@@ -5,7 +5,7 @@
 //!
 //! - [`descent`](self) is the protocol's core, without I/O: which names to ask about, which blocks to read, when to send them.
 //! - [`Source`] and [`Target`] are the ports; a [`block::Store`] is a source, [`StoreTarget`] makes a target of one.
-//! - [`transfer`] drives the descent between the two.
+//! - [`transfer`] drives the descent between the two, [`transfer_to_all`] between one source and several targets.
 //! - [`sync_both`] merges what two writable sides did, over two [`PeerVolume`]s.
 //!
 //! Invariants:
@@ -22,11 +22,13 @@ mod compare;
 mod descent;
 mod error;
 mod host;
+mod interest;
 mod limits;
 mod local;
 mod pace;
 mod ports;
 mod queue;
+mod road;
 mod sync;
 mod transfer;
 mod verify;
@@ -40,8 +42,8 @@ pub use error::{Error, Result, Side};
 pub use host::{LocalReplica, LocalSource, LocalVerifiable, list};
 pub use local::{Keeper, StoreTarget};
 pub use ports::{Source, Target, Visitor};
-pub use sync::{SyncOptions, Synced, sync};
-pub use transfer::{Base, Progress, Sent, TransferOptions, transfer};
+pub use sync::{SyncOptions, Synced, sync, sync_all};
+pub use transfer::{Base, Destination, Progress, Sent, TransferOptions, transfer, transfer_to_all};
 pub use verify::{Verifiable, Verified, verify};
 pub use volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 pub use wire::{Client, RemotePeer, RemoteReplica, RemoteSource, fuzz_message, serve};

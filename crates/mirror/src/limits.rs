@@ -6,10 +6,13 @@ use std::time::Duration;
 /// go beyond it. A tree of a million files has four levels.
 pub(crate) const LEVEL_BYTES_MAX: usize = 4 << 20;
 
+/// Targets of one transfer.
+pub(crate) const TARGETS_MAX: usize = 64;
+
 /// Blocks that are asked of a source at a time: within these it may choose the order.
 pub(crate) const READ_NAMES_MAX: usize = 1024;
 
-/// Blocks between the thread that reads and the one that sends, in bytes as stored. One more block may go beyond it.
+/// Blocks between the thread that reads and one that sends, in bytes as stored. One more block may go beyond it.
 pub(crate) const QUEUE_BYTES_MAX: usize = 8 << 20;
 
 /// What a target may have received that is not durable yet, in bytes: a lost power or a pulled drive makes at most this much

@@ -1,23 +1,23 @@
-//! Bringing what is below some roots from a source to a target.
+//! Bringing what is below some roots from a source to one target, or to several at once.
 //!
-//! Two threads: the caller's walks the source's tree ([`Descent`]), asks and reads; another one sends. Between them is a queue,
-//! so that reading and writing overlap.
+//! The caller's thread walks the source's tree ([`Descent`]), asks and reads; for each target another one sends ([`Road`]). Between them
+//! are queues, so that reading and writing overlap. With several targets each block that any of them lacks is read and verified once.
 //!
 //! Invariants:
 //!
-//! - What is on its way counts as being there: the queue keeps its order, so whatever is sent later arrives later.
-//! - After a failure nothing more is read. What was read is still sent, and what the target has received is not sent again.
+//! - What is on its way counts as being there: a queue keeps its order, so whatever is sent later arrives later.
+//! - After a failure nothing more is read for the target. What was read is still sent, and what the target has received is not sent again.
+//! - The failure of one target does not keep the others from what they lack.
 
 use crate::descent::{Descent, Step};
-use crate::limits::{LEVEL_BYTES_MAX, PROGRESS_INTERVAL, QUEUE_BYTES_MAX};
-use crate::pace::Pace;
-use crate::queue::Queue;
+use crate::interest::Interest;
+use crate::limits::{LEVEL_BYTES_MAX, PROGRESS_INTERVAL, TARGETS_MAX};
+use crate::road::Road;
 use crate::{Error, Result, Source, Target};
 use block::{Name, PackedBlock, Store};
-use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
 /// What a transfer has sent.
@@ -31,10 +31,18 @@ pub struct Sent {
     pub content_bytes: u64,
 }
 
+impl Sent {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.blocks += more.blocks;
+        self.bytes += more.bytes;
+        self.content_bytes += more.content_bytes;
+    }
+}
+
 /// How far a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// What was sent so far.
+    /// What was sent so far, to all targets together.
     pub sent: Sent,
     /// About which part of the whole that is, from 0 to 1.
     pub fraction: f64,
@@ -43,11 +51,11 @@ pub struct Progress {
 /// How a transfer is to behave.
 #[derive(Default)]
 pub struct TransferOptions<'a> {
-    /// The most bytes per second.
+    /// The most bytes per second, to each target.
     pub bytes_per_second_max: Option<u64>,
     /// Is told how far the transfer is, some times a second.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
-    /// What the target is known to have.
+    /// What the target is known to have, if there is one alone.
     pub base: Option<Base<'a>>,
 }
 
@@ -59,6 +67,14 @@ pub struct Base<'a> {
     pub roots: Vec<Name>,
 }
 
+/// One of the targets of a transfer.
+pub struct Destination<'a> {
+    /// Where blocks go.
+    pub target: &'a dyn Target,
+    /// What it is to have, with everything below.
+    pub roots: Vec<Name>,
+}
+
 /// Sends what is below the roots, the roots included, and what the target lacks of it.
 pub fn transfer(
     source: &dyn Source,
@@ -66,121 +82,90 @@ pub fn transfer(
     roots: Vec<Name>,
     options: &TransferOptions<'_>,
 ) -> Result<Sent> {
-    let road = Road::new(target, options);
-    thread::scope(|scope| {
-        let base = options.base.as_ref();
-        let descent = Descent::new(roots, base.map_or(&[], |base| &base.roots));
-        let sender = scope.spawn(|| road.send_all());
-        let walked = Walk { source, target, road: &road, base, descent, told: None }.run();
+    let mut sent = transfer_to_all(source, &[Destination { target, roots }], options);
+    sent.pop().unwrap_or(Ok(Sent::default()))
+}
+
+/// Sends to each target, of which there are at most 64, what it lacks of what is below its roots, the roots included. Gives how it
+/// went, in the order of the targets.
+pub fn transfer_to_all(
+    source: &dyn Source,
+    destinations: &[Destination<'_>],
+    options: &TransferOptions<'_>,
+) -> Vec<Result<Sent>> {
+    assert!(destinations.len() <= TARGETS_MAX, "a transfer has at most {TARGETS_MAX} targets");
+    let targets = destinations.iter().map(|destination| destination.target);
+    let roads: Vec<Road<'_>> = targets.map(|target| Road::new(target, options.bytes_per_second_max)).collect();
+    let base = options.base.as_ref().filter(|_| destinations.len() == 1);
+    let mut seen = HashSet::new();
+    let roots = destinations.iter().flat_map(|destination| &destination.roots).copied();
+    let roots = roots.filter(|root| seen.insert(*root)).collect();
+    let is_one = destinations.len() == 1;
+    let mut walk = Walk {
+        source,
+        roads: &roads,
+        failures: vec![None; roads.len()],
+        base,
+        descent: Descent::new(roots, base.map_or(&[], |base| &base.roots)),
+        interest: (!is_one).then(|| Interest::new(destinations.iter().map(|destination| &destination.roots[..]))),
+        progress: options.progress,
+        told: None,
+    };
+    let (walked, sent) = thread::scope(|scope| {
+        let senders: Vec<_> = roads.iter().map(|road| scope.spawn(|| road.send_all())).collect();
+        let walked = walk.run();
         // What was read is sent also when reading has failed.
-        road.queue.close();
-        let sent = sender.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        match (sent, walked) {
-            // The walk ended because the queue is closed: the sender knows why.
-            (Err(error), Err(Error::Abandoned)) | (Ok(()), Err(error)) => Err(error),
-            (sent, walked) => walked.and(sent),
-        }
-    })?;
-    Ok(road.sent())
+        roads.iter().for_each(Road::close);
+        let join = |sender: ScopedJoinHandle<'_, _>| sender.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (walked, senders.into_iter().map(join).collect::<Vec<Result<()>>>())
+    });
+    let outcomes = sent.into_iter().zip(walk.failures).zip(&roads);
+    outcomes.map(|((sent, failure), road)| outcome(sent, failure, &walked).map(|()| road.sent())).collect()
 }
 
-/// The way from the thread that reads to the target.
-struct Road<'a> {
-    target: &'a dyn Target,
-    queue: Queue<PackedBlock>,
-    in_flight: Mutex<HashSet<Name>>,
-    pace: Option<Mutex<Pace>>,
-    progress: Option<&'a (dyn Fn(Progress) + Sync)>,
-    blocks: AtomicU64,
-    bytes: AtomicU64,
-    content_bytes: AtomicU64,
-}
-
-impl<'a> Road<'a> {
-    fn new(target: &'a dyn Target, options: &TransferOptions<'a>) -> Self {
-        Self {
-            target,
-            queue: Queue::new(QUEUE_BYTES_MAX),
-            in_flight: Mutex::default(),
-            pace: options.bytes_per_second_max.map(|bytes| Mutex::new(Pace::new(bytes))),
-            progress: options.progress,
-            blocks: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            content_bytes: AtomicU64::new(0),
-        }
+/// How it went with a target. Where nothing could be sent any more, the thread that sends knows why.
+fn outcome(sent: Result<()>, failure: Option<Error>, walked: &Result<()>) -> Result<()> {
+    match failure {
+        None | Some(Error::Abandoned) => sent?,
+        Some(error) => return Err(error),
     }
-
-    fn sent(&self) -> Sent {
-        Sent {
-            blocks: self.blocks.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-            content_bytes: self.content_bytes.load(Ordering::Relaxed),
-        }
-    }
-
-    fn push(&self, block: PackedBlock) -> Result<()> {
-        self.in_flight.lock().insert(block.name());
-        let bytes = block.encoded_bytes();
-        if self.queue.push(block, bytes) { Ok(()) } else { Err(Error::Abandoned) }
-    }
-
-    fn keep_if_not_in_flight(&self, names: &mut Vec<Name>) {
-        let in_flight = self.in_flight.lock();
-        names.retain(|name| !in_flight.contains(name));
-    }
-
-    /// The sending thread.
-    fn send_all(&self) -> Result<()> {
-        while let Some(block) = self.queue.pop() {
-            if let Err(error) = self.send(&block) {
-                self.queue.abandon();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn send(&self, block: &PackedBlock) -> Result<()> {
-        let bytes = block.encoded_bytes() as u64;
-        if let Some(pace) = &self.pace {
-            pace.lock().wait(bytes);
-        }
-        if self.target.put(block)? {
-            self.blocks.fetch_add(1, Ordering::Relaxed);
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
-            let content = block.body_bytes() + block.links().len() * Name::BYTES;
-            self.content_bytes.fetch_add(content as u64, Ordering::Relaxed);
-        }
-        self.in_flight.lock().remove(&block.name());
-        Ok(())
-    }
+    walked.clone()
 }
 
 /// The thread that walks the source's tree.
 struct Walk<'a> {
     source: &'a dyn Source,
-    target: &'a dyn Target,
-    road: &'a Road<'a>,
+    roads: &'a [Road<'a>],
+    /// Why nothing more is read for a target.
+    failures: Vec<Option<Error>>,
     base: Option<&'a Base<'a>>,
     descent: Descent,
+    /// Which target wants what, if there are several.
+    interest: Option<Interest>,
+    progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     told: Option<Instant>,
 }
 
 impl Walk<'_> {
-    fn run(mut self) -> Result<()> {
-        loop {
+    fn run(&mut self) -> Result<()> {
+        while self.is_any_left() {
             match self.descent.next() {
-                Step::Done => return Ok(()),
-                Step::Compare(names) => self.compare(&names)?,
-                Step::Ask(names) => self.ask(names)?,
+                Step::Done => break,
+                Step::Compare(names) => self.compare(&names),
+                Step::Ask(names) => self.ask(names),
                 Step::Read(names) => self.read(&names)?,
-                Step::Send(blocks) => blocks.into_iter().try_for_each(|block| self.road.push(block))?,
+                Step::Send(blocks) => blocks.into_iter().for_each(|block| self.send(block)),
             }
             self.tell();
         }
+        Ok(())
     }
 
-    fn compare(&mut self, names: &[Name]) -> Result<()> {
+    fn is_any_left(&self) -> bool {
+        self.failures.iter().any(Option::is_none)
+    }
+
+    fn compare(&mut self, names: &[Name]) {
         let mut links = HashMap::new();
         if let Some(base) = self.base {
             let read = base.store.read(names, usize::MAX, &mut |block| {
@@ -193,35 +178,88 @@ impl Walk<'_> {
             }
         }
         self.descent.compared(&links);
-        Ok(())
     }
 
-    fn ask(&mut self, mut names: Vec<Name>) -> Result<()> {
-        // First what is on its way, then what is there: a block is in one of the two from when it is sent on.
-        self.road.keep_if_not_in_flight(&mut names);
-        let lacking = if names.is_empty() { names } else { self.target.lacking(&names)? };
-        self.descent.answered(lacking);
-        Ok(())
+    fn ask(&mut self, mut names: Vec<Name>) {
+        let mut lacking = HashSet::<Name>::new();
+        for (number, answer) in self.answers(&names).into_iter().enumerate() {
+            match answer {
+                Ok(answer) => {
+                    lacking.extend(&answer);
+                    let interest = self.interest.iter_mut();
+                    interest.for_each(|interest| answer.iter().for_each(|name| interest.lacks(number, *name)));
+                }
+                Err(error) => self.failures[number] = Some(error),
+            }
+        }
+        names.retain(|name| lacking.contains(name));
+        self.descent.answered(names);
+    }
+
+    /// Which of the names each target lacks.
+    fn answers(&mut self, names: &[Name]) -> Vec<Result<Vec<Name>>> {
+        let Some(interest) = &mut self.interest else {
+            return self.roads.iter().map(|road| road.lacking(names.to_vec())).collect();
+        };
+        let mut questions = vec![Vec::new(); self.roads.len()];
+        for name in names {
+            let askers = interest.ask(name);
+            let asked = questions.iter_mut().zip(&self.failures).enumerate();
+            let asked = asked.filter(|(number, (_, failure))| askers.has(*number) && failure.is_none());
+            asked.for_each(|(_, (question, _))| question.push(*name));
+        }
+        thread::scope(|scope| {
+            let asked = self.roads.iter().zip(questions).zip(&self.failures);
+            let asked: Vec<_> = asked
+                .map(|((road, question), failure)| {
+                    scope.spawn(move || failure.clone().map_or_else(|| road.lacking(question), Err))
+                })
+                .collect();
+            asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
     }
 
     fn read(&mut self, names: &[Name]) -> Result<()> {
-        let (source, road) = (self.source, self.road);
-        source.read(names, LEVEL_BYTES_MAX, &mut |block| {
+        let read = self.source.read(names, LEVEL_BYTES_MAX, &mut |block| {
+            self.interest.iter_mut().for_each(|interest| interest.read(&block));
             if let Some(block) = self.descent.arrived(block) {
-                road.push(block)?;
+                self.send(block);
                 self.tell();
             }
-            Ok(())
-        })?;
-        self.descent.read();
+            if self.is_any_left() { Ok(()) } else { Err(Error::Abandoned) }
+        });
+        // Where no target is left, each has a reason of its own.
+        if self.is_any_left() {
+            read?;
+            self.descent.read();
+        }
         Ok(())
     }
 
+    fn send(&mut self, block: PackedBlock) {
+        let (roads, failures) = (self.roads, &mut self.failures);
+        let mut send_to = |number: usize, block| {
+            if failures[number].is_none() && !roads[number].push(block) {
+                failures[number] = Some(Error::Abandoned);
+            }
+        };
+        match &mut self.interest {
+            None => send_to(0, block),
+            Some(interest) => {
+                let targets = interest.send(&block.name());
+                let numbers = (0..roads.len()).filter(|number| targets.has(*number));
+                numbers.for_each(|number| send_to(number, block.clone()));
+            }
+        }
+    }
+
     fn tell(&mut self) {
-        let Some(progress) = self.road.progress else { return };
+        let Some(progress) = self.progress else { return };
         if self.told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
             self.told = Some(Instant::now());
-            progress(Progress { sent: self.road.sent(), fraction: self.descent.fraction() });
+            let mut sent = Sent::default();
+            self.roads.iter().for_each(|road| sent.add(road.sent()));
+            progress(Progress { sent, fraction: self.descent.fraction() });
         }
     }
 }

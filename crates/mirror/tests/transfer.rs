@@ -4,7 +4,10 @@
 
 use block::{Block, Blocks, MemoryIndex, Name, PackedBlock, Store, StoreId, StoreOptions};
 use bytes::Bytes;
-use mirror::{Base, Error, Keeper, Result, Source, StoreTarget, Target, TransferOptions, Visitor, transfer};
+use mirror::{
+    Base, Destination, Error, Keeper, Result, Sent, Source, StoreTarget, Target, TransferOptions, Visitor, transfer,
+    transfer_to_all,
+};
 use parking_lot::Mutex;
 use sim::{Random, SimDisk};
 use std::collections::BTreeSet;
@@ -210,4 +213,91 @@ fn a_wide_tree_is_sent_in_batches() {
     assert_eq!(below(&there, root), below(&here, root));
     let questions = target.questions.into_inner();
     assert!((5..=12).contains(&questions), "{questions} questions for 18 MiB of inner blocks");
+}
+
+fn run_all(source: &dyn Source, targets: Vec<(&dyn Target, Vec<Name>)>) -> Vec<Result<Sent>> {
+    let destinations: Vec<_> = targets.into_iter().map(|(target, roots)| Destination { target, roots }).collect();
+    transfer_to_all(source, &destinations, &TransferOptions::default())
+}
+
+#[test]
+fn what_several_targets_lack_is_read_once_and_each_gets_what_it_lacks() {
+    let here = store(1);
+    let mut random = Random::new(3);
+    let (old, new) = (grow(&here, &mut random, 2, 6), grow(&here, &mut random, 3, 6));
+    let [empty, half, full, past] = [2, 3, 4, 5].map(store);
+    run(&here, &StoreTarget::new(half.clone(), Arc::new(NoKeeper)), new).unwrap();
+    for root in [old, new] {
+        run(&here, &StoreTarget::new(full.clone(), Arc::new(NoKeeper)), root).unwrap();
+    }
+    let watched = [&empty, &half, &full, &past].map(|store| Watched::new(store, u64::MAX));
+    let roots = [vec![old, new], vec![old, new], vec![new, old], vec![old]];
+    let source = Read(&here, AtomicU64::new(0));
+    let targets: Vec<_> = watched.iter().map(|target| target as &dyn Target).zip(roots).collect();
+    let sent: Vec<_> = run_all(&source, targets).into_iter().map(|sent| sent.unwrap().blocks as usize).collect();
+    let (of_new, of_old) = (below(&here, new), below(&here, old));
+    let all = &of_new | &of_old;
+    assert_eq!(sent, [all.len(), all.len() - of_new.len(), 0, of_old.len()]);
+    assert_eq!(source.1.into_inner() as usize, all.len(), "each block is read once");
+    for target in watched.iter().zip(&sent) {
+        assert_eq!(target.0.put.lock().len(), *target.1, "nothing is sent twice");
+    }
+    assert!(!past.contains(&new).unwrap(), "it did not want that");
+    for store in [&empty, &half, &full] {
+        assert_eq!(&below(store, new) | &below(store, old), all);
+    }
+}
+
+/// Targets that have one thing and another, want different roots, and of which some fail: the others get all that they want, and no more.
+#[test]
+fn targets_of_any_state_come_to_what_each_wants_whichever_of_them_fail() {
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let here = store(1);
+        let trees: Vec<Name> = (0..3).map(|_| grow(&here, &mut random, 2, 5)).collect();
+        // What two trees share lies at different depths.
+        let joined = here.put(&Block { links: vec![trees[2], trees[0]], body: Bytes::from_static(b"joined") }).unwrap();
+        let top = here.put(&Block { links: vec![trees[0], joined], body: Bytes::from_static(b"top") }).unwrap();
+        let roots = [trees[0], trees[1], joined, top];
+        let count = random.below(4) as u8 + 2;
+        let stores: Vec<_> = (0..count).map(|number| store(number + 2)).collect();
+        let mut had = Vec::new();
+        let mut wanted = Vec::new();
+        for store in &stores {
+            for _ in 0..random.below(3) {
+                let target = Watched::new(store, random.below(60));
+                let _ = run(&here, &target, roots[random.below(4) as usize]);
+            }
+            had.push(
+                here_names(&here, &roots)
+                    .into_iter()
+                    .filter(|name| store.contains(name).unwrap())
+                    .collect::<BTreeSet<_>>(),
+            );
+            wanted.push((0..=random.below(2)).map(|_| roots[random.below(4) as usize]).collect::<Vec<_>>());
+        }
+        let limits: Vec<u64> =
+            stores.iter().map(|_| if random.below(3) == 0 { random.below(30) } else { u64::MAX }).collect();
+        let watched: Vec<_> = stores.iter().zip(&limits).map(|(store, limit)| Watched::new(store, *limit)).collect();
+        let targets: Vec<_> = watched.iter().map(|target| target as &dyn Target).zip(wanted.clone()).collect();
+        let sent = run_all(&*here, targets);
+        for (number, sent) in sent.iter().enumerate() {
+            let all: BTreeSet<Name> = wanted[number].iter().flat_map(|root| below(&here, *root)).collect();
+            let put = watched[number].put.lock();
+            assert!(
+                put.iter().all(|name| all.contains(name) && !had[number].contains(name)),
+                "seed {seed}: sent in vain"
+            );
+            let lacking = all.difference(&had[number]).count();
+            assert_eq!(sent.is_ok(), lacking as u64 <= limits[number], "seed {seed}, target {number}");
+            if sent.is_ok() {
+                assert_eq!(put.len(), lacking, "seed {seed}, target {number}");
+                assert!(all.iter().all(|name| stores[number].contains(name).unwrap()), "seed {seed}, target {number}");
+            }
+        }
+    }
+}
+
+fn here_names(here: &Store, roots: &[Name]) -> BTreeSet<Name> {
+    roots.iter().flat_map(|root| below(here, *root)).collect()
 }

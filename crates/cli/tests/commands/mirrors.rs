@@ -58,6 +58,40 @@ fn commands_wait_for_each_other_for_a_drive() {
 }
 
 #[test]
+fn several_drives_are_synced_at_once_and_one_that_is_away_keeps_none_from_it() {
+    let pool = Pool::up();
+    fill(&pool, "one");
+    fs::write(pool.mount().join("stays"), "stays".repeat(50_000)).unwrap();
+    let home = pool.home().canonicalize().unwrap();
+    let names = ["attic", "broken", "cellar"];
+    for name in names {
+        let place = home.join(name).join("pantala");
+        fs::create_dir(home.join(name)).unwrap();
+        pool.run(&["mirror", "add", "main", place.to_str().unwrap()]).succeeded();
+    }
+    pool.run(&["mirror", "sync", "cellar"]).succeeded();
+    fill(&pool, "two");
+    pool.run(&["sync"]).succeeded();
+    let foretold = json(pool.run(&["mirror", "sync", "--dry-run", "--json"]));
+    fs::remove_dir_all(home.join("broken/pantala")).unwrap();
+    let synced = pool.run(&["mirror", "sync", "--json"]);
+    assert_eq!(synced.code, Some(1));
+    assert!(synced.errors.contains("cannot sync broken") && synced.errors.contains("1 of 3 failed"), "{synced:?}");
+    let synced: Value = serde_json::from_str(&synced.output).unwrap();
+    let of = |reports: &Value, name: &str| {
+        let report = reports.as_array().unwrap().iter().find(|report| report["mirror"] == name).unwrap();
+        (report["blocks"].as_u64().unwrap(), report["bytes"].clone(), report["root"].clone())
+    };
+    let [attic, cellar] = ["attic", "cellar"].map(|name| of(&synced, name));
+    assert_eq!((&attic, &cellar), (&of(&foretold, "attic"), &of(&foretold, "cellar")), "what was foretold is sent");
+    assert!(attic.0 > cellar.0 && attic.2 == cellar.2, "each gets what it lacks: {attic:?}, {cellar:?}");
+    let status = json(pool.run(&["mirror", "status", "--json"]));
+    let states: Vec<_> = status.as_array().unwrap().iter().map(|mirror| mirror["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["in-step", "away", "in-step"]);
+    pool.run(&["mirror", "verify", "attic", "cellar"]).succeeded();
+}
+
+#[test]
 fn a_drive_is_added_synced_read_promoted_and_followed() {
     let pool = Pool::up();
     let drive = drive(&pool);

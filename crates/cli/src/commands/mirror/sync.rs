@@ -6,9 +6,10 @@ use super::{Definition, Definitions, Place, plugged, sides, with_each};
 use crate::arguments::MirrorSync;
 use crate::commands::sync::sync_kernels;
 use crate::{defaults, failure, output};
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use mirror::{ReplicaMode, Side, SyncOptions, Synced};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,11 +69,16 @@ fn run_plugged(store: &Path, mirrors: &[(String, Definition)], arguments: &Mirro
 
 fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
     let mut reports = Vec::new();
+    let mut outcomes = BTreeMap::new();
     let synced = with_each(
         mirrors,
         |name| format!("cannot sync {name}"),
         |name, definition| {
-            let report = run_one(store, name, definition, arguments)?;
+            if !outcomes.contains_key(name) {
+                let group = Group::of(store, definition, mirrors)?;
+                outcomes.extend(group.names().zip(group.run(arguments)));
+            }
+            let report = outcomes.remove(name).with_context(|| format!("{name} is in no group"))??;
             match arguments.json {
                 true => reports.push(report),
                 false if arguments.watch && report.unchanged => {}
@@ -87,47 +93,124 @@ fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSyn
     synced
 }
 
-fn run_one(store: &Path, name: &str, definition: &Definition, arguments: &MirrorSync) -> Result<Report> {
-    let started = Instant::now();
-    let (from, to) = sides(store, definition)?;
-    if let Place::Directory(store) = &from {
-        sync_kernels(store)?;
-    }
-    let source = Reached::open(&from, IfMissing::Fail)?;
-    let target = Reached::open(&to, IfMissing::Fail)?;
-    let bar = Bar::new(name)?;
-    // What the replica has let go of takes space until somebody needs it: a drive has no node that would collect it beforehand.
-    let synced = match sync(&source, &target, definition, arguments, &bar) {
-        Err(error) if is_full(&error) && target.collect_garbage()? => {
-            sync(&source, &target, definition, arguments, &bar)
-        }
-        synced => synced,
-    };
-    bar.clear();
-    let synced = synced?;
-    let is_here = target.is_here();
-    target.close()?;
-    source.close()?;
-    Ok(report(name, definition, (&from, &to), arguments, &synced, started.elapsed(), is_here))
+/// Mirrors of one source, which are synced at once: what more than one of them lacks is read once.
+struct Group<'a> {
+    from: Place,
+    members: Vec<Member<'a>>,
 }
 
-fn sync(
-    source: &Reached,
-    target: &Reached,
-    definition: &Definition,
-    arguments: &MirrorSync,
-    bar: &Bar,
-) -> Result<Synced> {
-    let source = source.source(&definition.identity)?;
-    let mode = ReplicaMode { create: false, replace: arguments.replace };
-    let replica = target.replica(source.origin(), mode)?;
-    let show = |progress| bar.show(progress);
-    let options = SyncOptions {
-        bytes_per_second_max: arguments.limit_rate,
-        progress: Some(&show),
-        is_dry_run: arguments.dry_run,
-    };
-    Ok(mirror::sync(&*source, &*replica, &options)?)
+struct Member<'a> {
+    name: &'a str,
+    definition: &'a Definition,
+    to: Place,
+}
+
+impl<'a> Group<'a> {
+    /// Those that have the source of one of them.
+    fn of(store: &Path, one: &Definition, mirrors: &'a [(String, Definition)]) -> Result<Self> {
+        let (from, _) = sides(store, one)?;
+        let mut members: Vec<Member<'a>> = Vec::new();
+        for (name, definition) in mirrors.iter().filter(|(_, definition)| definition.identity == one.identity) {
+            // One whose place makes no sense fails by itself, in its own turn.
+            let Ok((its_from, to)) = sides(store, definition) else { continue };
+            if its_from == from && members.iter().all(|member| member.to != to) {
+                members.push(Member { name, definition, to });
+            }
+        }
+        Ok(Self { from, members })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.members.iter().map(|member| member.name).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Syncs them; gives how it went, in their order.
+    fn run(&self, arguments: &MirrorSync) -> Vec<Result<Report>> {
+        let started = Instant::now();
+        let source = match self.open_source() {
+            Ok(source) => source,
+            Err(error) => return self.all_failed(error),
+        };
+        let targets: Vec<_> = self.members.iter().map(|member| Reached::open(&member.to, IfMissing::Fail)).collect();
+        let opened: Vec<_> = targets.iter().flatten().collect();
+        let names: Vec<_> = self.names().collect();
+        let mut synced = match Bar::new(&names.join(", ")).and_then(|bar| self.sync(&source, &opened, arguments, &bar))
+        {
+            Ok(synced) => synced.into_iter(),
+            Err(error) => return self.all_failed(error),
+        };
+        let finish = |(member, target): (&Member<'a>, Result<Reached>)| {
+            let target = target?;
+            let synced = synced.next().context("a replica has no outcome")??;
+            let is_here = target.is_here();
+            target.close()?;
+            Ok(report(member, &self.from, arguments, &synced, started.elapsed(), is_here))
+        };
+        let reports = self.members.iter().zip(targets).map(finish).collect();
+        match source.close() {
+            Ok(()) => reports,
+            Err(error) => self.all_failed(error),
+        }
+    }
+
+    fn open_source(&self) -> Result<Reached> {
+        if let Place::Directory(store) = &self.from {
+            sync_kernels(store)?;
+        }
+        Reached::open(&self.from, IfMissing::Fail)
+    }
+
+    fn all_failed(&self, error: anyhow::Error) -> Vec<Result<Report>> {
+        let line = failure::line(&error);
+        let others = self.members.iter().skip(1).map(|_| Err(anyhow!(line.clone())));
+        [Err(error)].into_iter().chain(others).collect()
+    }
+
+    /// Syncs those whose targets could be reached.
+    fn sync(
+        &self,
+        source: &Reached,
+        targets: &[&Reached],
+        arguments: &MirrorSync,
+        bar: &Bar,
+    ) -> Result<Vec<Result<Synced>>> {
+        let mut synced = self.sync_once(source, targets, arguments, bar)?;
+        for (synced, target) in synced.iter_mut().zip(targets) {
+            // What the replica has let go of takes space until somebody needs it: a drive has no node that would collect it beforehand.
+            if synced.as_ref().is_err_and(is_full) && target.collect_garbage()? {
+                let again = self.sync_once(source, &[target], arguments, bar)?.pop();
+                *synced = again.context("a replica has no outcome")?;
+            }
+        }
+        bar.clear();
+        Ok(synced)
+    }
+
+    fn sync_once(
+        &self,
+        source: &Reached,
+        targets: &[&Reached],
+        arguments: &MirrorSync,
+        bar: &Bar,
+    ) -> Result<Vec<Result<Synced>>> {
+        let [Member { definition, .. }, ..] = &self.members[..] else { return Ok(Vec::new()) };
+        let source = source.source(&definition.identity)?;
+        let mode = ReplicaMode { create: false, replace: arguments.replace };
+        let replicas: Vec<_> = targets.iter().map(|target| target.replica(source.origin(), mode)).collect();
+        let opened: Vec<_> = replicas.iter().flatten().map(|replica| &**replica).collect();
+        let show = |progress| bar.show(progress);
+        let options = SyncOptions {
+            bytes_per_second_max: arguments.limit_rate,
+            progress: Some(&show),
+            is_dry_run: arguments.dry_run,
+        };
+        let mut synced = mirror::sync_all(&*source, &opened, &options).into_iter();
+        let finish = |replica: Result<_>| {
+            replica?;
+            Ok(synced.next().context("a replica has no outcome")??)
+        };
+        Ok(replicas.into_iter().map(finish).collect())
+    }
 }
 
 fn is_full(error: &anyhow::Error) -> bool {
@@ -135,19 +218,18 @@ fn is_full(error: &anyhow::Error) -> bool {
 }
 
 fn report(
-    name: &str,
-    definition: &Definition,
-    (from, to): (&Place, &Place),
+    member: &Member<'_>,
+    from: &Place,
     arguments: &MirrorSync,
     synced: &Synced,
     elapsed: Duration,
     is_here: bool,
 ) -> Report {
     Report {
-        mirror: name.to_owned(),
-        volume: definition.volume.clone(),
+        mirror: member.name.to_owned(),
+        volume: member.definition.volume.clone(),
         source: from.to_string(),
-        replica: to.to_string(),
+        replica: member.to.to_string(),
         is_dry_run: arguments.dry_run,
         unchanged: synced.is_unchanged,
         seconds: elapsed.as_secs_f64(),
