@@ -21,6 +21,7 @@ mod both;
 mod compare;
 mod descent;
 mod error;
+mod helped;
 mod host;
 mod interest;
 mod limits;
@@ -39,6 +40,7 @@ pub use both::{
     Adoption, Both, BothOptions, Line, LineKind, LocalPeer, Looked, Merge, MergeResult, PeerVolume, sync_both,
 };
 pub use error::{Error, Result, Side};
+pub use helped::Helped;
 pub use host::{LocalReplica, LocalSource, LocalVerifiable, list};
 pub use local::{Keeper, StoreTarget};
 pub use ports::{Source, Target, Visitor};

@@ -90,7 +90,8 @@ pub(crate) struct MirrorList {
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala mirror sync               # all of them\n  \
                         pantala mirror sync drive --limit-rate 20M\n  pantala mirror sync drive --dry-run\n  \
-                        pantala mirror sync drive --watch\n  pantala mirror sync laptop --both\n\n\
+                        pantala mirror sync drive --watch\n  pantala mirror sync cloud --from drive\n  \
+                        pantala mirror sync laptop --both\n\n\
                         Exit code: 0 done; 1 failed; 4 done both ways, and there were conflicts.")]
 pub(crate) struct MirrorSync {
     #[command(flatten)]
@@ -100,6 +101,9 @@ pub(crate) struct MirrorSync {
     /// Send no more than so many bytes per second, as in 20M
     #[arg(long, value_name = "RATE", value_parser = units::rate)]
     pub(crate) limit_rate: Option<u64>,
+    /// Take blocks from the drive of this mirror, too, where it has them: what is at hand need not come over a link
+    #[arg(long, value_name = "MIRROR", conflicts_with = "both")]
+    pub(crate) from: Vec<String>,
     /// Find out what would be sent, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

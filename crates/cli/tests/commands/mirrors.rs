@@ -92,6 +92,31 @@ fn several_drives_are_synced_at_once_and_one_that_is_away_keeps_none_from_it() {
 }
 
 #[test]
+fn a_drive_at_hand_gives_what_it_has_of_another_mirrors_source() {
+    let pool = Pool::up();
+    fill(&pool, "one");
+    fs::write(pool.mount().join("stays"), "stays".repeat(50_000)).unwrap();
+    let drive = drive(&pool);
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    fill(&pool, "two");
+    let other = pool.home().join("other");
+    pool.run(&["mirror", "add", "main", other.to_str().unwrap(), "--name", "other"]).succeeded();
+    let from = |name| ["mirror", "sync", "other", "--from", name];
+    pool.run(&from("none")).failed_saying(&["there is no mirror none"]);
+    pool.run(&from("other")).failed_saying(&["to be synced itself"]);
+    let synced = &json(pool.run(&[&from("drive")[..], &["--json"]].concat()))[0];
+    let [helped, bytes] = ["helped_bytes", "bytes"].map(|field| synced[field].as_u64().unwrap());
+    assert!(helped > 0 && helped < bytes, "{synced}");
+    pool.run(&["mirror", "verify", "other"]).succeeded();
+    let look = pool.home().join("look");
+    fs::create_dir(&look).unwrap();
+    pool.run(&["up", "--store", &drive, "--mount", look.to_str().unwrap()]).succeeded();
+    pool.run(&from("drive")).failed_saying(&["which no node has", "drive"]);
+    take_down(&pool, &drive);
+}
+
+#[test]
 fn a_drive_is_added_synced_read_promoted_and_followed() {
     let pool = Pool::up();
     let drive = drive(&pool);

@@ -1,8 +1,9 @@
 //! One sync after another, each for one thing that a user expects.
 
+use crate::verify::damage;
 use crate::world::{CREATE, Clock, OWNER, Place, assert_same, edit, run, state, write};
 use block::Blocks;
-use mirror::{Error, LocalReplica, LocalSource, Origin, ReplicaMode, SourceVolume, SyncOptions, sync};
+use mirror::{Error, Helped, LocalReplica, LocalSource, Origin, ReplicaMode, SourceVolume, SyncOptions, sync};
 use sim::Random;
 use std::sync::Arc;
 use volume::{Inode, Role, Timestamp};
@@ -198,4 +199,31 @@ fn what_a_replica_lets_go_is_garbage_there_and_what_it_keeps_is_not() {
     }
     assert!(old.iter().any(|name| !there.store().contains(name).unwrap()));
     assert!(run(&here, &there, ReplicaMode::default()).unwrap().is_unchanged);
+}
+
+/// A drive with an older replica gives what it has, damaged or not, and the source gives the rest.
+#[test]
+fn a_helper_gives_what_it_has_and_a_damaged_one_does_no_harm() {
+    for seed in 0..12 {
+        let clock = Arc::new(Clock::default());
+        let [here, drive, new] =
+            [(1, true), (2, false), (3, false)].map(|(number, has)| Place::new(number, &clock, has));
+        work(&here, seed, 300);
+        run(&here, &drive, CREATE).unwrap();
+        work(&here, seed + 100, 60);
+        let is_damaged = seed % 2 == 1;
+        if is_damaged {
+            damage(&drive, seed, 30);
+        }
+        let source = LocalSource::open(&here.pool, "main").unwrap();
+        let helped = Helped::new(&source, &[drive.store()]);
+        let Origin { identity, state, .. } = helped.origin().clone();
+        let replica = LocalReplica::open(&new.pool, identity, "main", &state, CREATE).unwrap();
+        let sent = sync(&helped, &replica, &SyncOptions::default()).unwrap().sent;
+        drop(replica);
+        assert_same(&here, &new);
+        let from_helper = helped.helped_bytes();
+        assert!(from_helper < sent.bytes, "seed {seed}: {from_helper} of {} bytes", sent.bytes);
+        assert!(is_damaged || from_helper > sent.bytes / 2, "seed {seed}: {from_helper} of {} bytes", sent.bytes);
+    }
 }

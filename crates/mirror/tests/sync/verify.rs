@@ -22,7 +22,7 @@ fn check(here: &Place, there: &Place) -> (Verified, Verified) {
 }
 
 /// Flips bits in a part of the log, in the middle of what was written.
-fn damage(place: &Place, seed: u64, count: u64) {
+pub(crate) fn damage(place: &Place, seed: u64, count: u64) {
     let mut random = Random::new(seed);
     let paths = place.disk.paths("segments");
     for _ in 0..count {

@@ -5,6 +5,7 @@
 
 mod add;
 mod both;
+mod group;
 mod list;
 mod plugged;
 mod progress;
