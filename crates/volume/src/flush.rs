@@ -59,9 +59,13 @@ impl Flusher {
     /// Waits for what is being stored just now: of blocks that nobody refers to any more none is stored from then on.
     pub(crate) fn settle(&self) {
         let mut state = self.queue.state.lock();
-        self.queue.settled.wait_while(&mut state, |state| state.is_settling);
+        while state.is_settling {
+            self.queue.settled.wait(&mut state);
+        }
         state.is_settling = true;
-        self.queue.settled.wait_while(&mut state, |state| state.storing > 0);
+        while state.storing > 0 {
+            self.queue.settled.wait(&mut state);
+        }
         state.is_settling = false;
         drop(state);
         self.queue.settled.notify_all();
