@@ -40,7 +40,8 @@ impl Build {
 
     fn make(self, target: [&str; 2], path: &str) -> Result<PathBuf> {
         let (directory, options): (_, &[&str]) = match self {
-            Build::Tests => ("debug", &[]),
+            // With a test among what is built, dependencies have the features that they have for all tests, and are built once.
+            Build::Tests => ("debug", &["--test", "transfer"]),
             Build::Release => ("release", &["--release"]),
         };
         cargo(["build", "--workspace"]).arguments(target).arguments(options).run()?;
