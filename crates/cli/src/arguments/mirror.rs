@@ -98,7 +98,7 @@ pub(crate) struct MirrorSync {
     pub(crate) store: StoreArgument,
     /// Only these mirrors
     pub(crate) names: Vec<String>,
-    /// Send no more than so many bytes per second, as in 20M
+    /// Send no more than so many bytes per second to each, as in 20M
     #[arg(long, value_name = "RATE", value_parser = units::rate)]
     pub(crate) limit_rate: Option<u64>,
     /// Take blocks from the drive of this mirror, too, where it has them: what is at hand need not come over a link
