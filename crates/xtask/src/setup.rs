@@ -50,6 +50,8 @@ const PACKAGES: &[Package] = &[
     Package { name: "attr", program: "setfattr" },
     Package { name: "iproute2", program: "ip" },
     Package { name: "mount", program: "losetup" },
+    // Says whether a unit is one.
+    Package { name: "systemd", program: "systemd-analyze" },
     // Mirrors on another machine.
     Package { name: "openssh-client", program: "ssh" },
     Package { name: "openssh-server", program: "sshd" },
