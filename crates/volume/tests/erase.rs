@@ -2,31 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+mod common;
+
 use block::{Disk, MemoryIndex, Name, Store, StoreOptions, Thrift};
+use common::{Clock, OWNER, open};
 use sim::{Random, SimDisk};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use volume::{
-    Attributes, Creator, Environment, EraseError, Error, Inode, KeptId, KeptRoot, Kind, NewInode, Pool, PoolError,
-    PoolOptions, Privileges, RenameMode, Timestamp, View, Volume, VolumeId, XattrMode,
+    Attributes, EraseError, Error, Inode, KeptId, KeptRoot, Kind, NewInode, Pool, PoolError, PoolOptions, Privileges,
+    RenameMode, Timestamp, View, Volume, VolumeId, XattrMode,
 };
-
-const OWNER: Creator = Creator { uid: 0, gid: 0 };
-
-#[derive(Default)]
-struct Clock(AtomicU64);
-
-impl Environment for Clock {
-    fn now(&self) -> Timestamp {
-        Timestamp { seconds: self.0.fetch_add(1, Ordering::Relaxed) as i64, nanoseconds: 0 }
-    }
-
-    fn random(&self) -> u64 {
-        7
-    }
-}
 
 struct World {
     disk: SimDisk,
@@ -39,12 +27,6 @@ fn options() -> StoreOptions {
     StoreOptions { segment_bytes: 256 << 10, ..StoreOptions::default() }
 }
 
-fn open(store: Store, clock: &Arc<Clock>) -> Pool {
-    let options = PoolOptions { environment: clock.clone(), background: false, ..PoolOptions::new(OWNER) };
-    Pool::open(Arc::new(store), options).unwrap()
-}
-
-/// After a loss of power, or a restart; with an index made again from the log.
 fn open_again(disk: &SimDisk, clock: &Arc<Clock>) -> Pool {
     open(Store::open(Arc::new(disk.clone()), Box::<MemoryIndex>::default(), options()).unwrap(), clock)
 }

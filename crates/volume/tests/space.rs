@@ -2,32 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+mod common;
+
 use block::{MemoryIndex, Name, Store, StoreOptions, Thrift};
+use common::{Clock, OWNER, open};
 use sim::{Random, SimDisk};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use volume::{
-    Creator, Environment, FilePoint, Inode, KeptId, KeptRoot, NewInode, Pool, PoolOptions, Privileges, Timestamp,
-    Volume, VolumeId,
-};
+use volume::{FilePoint, Inode, KeptId, KeptRoot, NewInode, Pool, Privileges, Timestamp, Volume, VolumeId};
 
-const OWNER: Creator = Creator { uid: 0, gid: 0 };
 /// Contents are few, so that the same one is in many places.
 const CONTENTS: u64 = 12;
-
-#[derive(Default)]
-struct Clock(AtomicU64);
-
-impl Environment for Clock {
-    fn now(&self) -> Timestamp {
-        Timestamp { seconds: self.0.fetch_add(1, Ordering::Relaxed) as i64, nanoseconds: 0 }
-    }
-
-    fn random(&self) -> u64 {
-        7
-    }
-}
 
 struct World {
     disk: SimDisk,
@@ -190,11 +175,6 @@ type Owner = (VolumeId, Option<KeptId>);
 
 fn options() -> StoreOptions {
     StoreOptions { segment_bytes: 64 << 10, ..StoreOptions::default() }
-}
-
-fn open(store: Store, clock: &Arc<Clock>) -> Pool {
-    let options = PoolOptions { environment: clock.clone(), background: false, ..PoolOptions::new(OWNER) };
-    Pool::open(Arc::new(store), options).unwrap()
 }
 
 fn write(volume: &Volume, name: &str, random: &mut Random) {

@@ -98,10 +98,18 @@ fn a_drive_that_comes_is_synced_and_said_to_be_safe() {
     assert!(sync.unwrap().wait().unwrap().success());
     let status: Value = serde_json::from_str(&pool.run(&["mirror", "status", "--json"]).succeeded()).unwrap();
     assert_eq!((&status[0]["state"], &status[0]["safe_to_unplug"]), (&"in-step".into(), &true.into()));
-    Outcome::of(&mut machine.command(&start.iter().map(String::as_str).collect::<Vec<_>>())).succeeded();
+    let plug = || Outcome::of(&mut machine.command(&start.iter().map(String::as_str).collect::<Vec<_>>())).succeeded();
+    plug();
     let notices = fs::read_to_string(pool.home().join("notice")).unwrap();
     let begin = "unix:path=/run/user/0/bus --app-name=Pantala";
     assert!(notices.starts_with(begin) && notices.contains("drive is up to date and safe to unplug"), "{notices}");
+    let look = pool.home().join("look");
+    fs::create_dir(&look).unwrap();
+    pool.run(&["up", "--store", &drive, "--mount", look.to_str().unwrap()]).succeeded();
+    plug();
+    let notices = fs::read_to_string(pool.home().join("notice")).unwrap();
+    assert!(notices.ends_with("drive is up to date, and in use: take its node down to unplug it\n"), "{notices}");
+    pool.run(&["down", "--store", &drive]).succeeded();
 
     let said = machine.run(&["mirror", "set", "drive", "--every", "1h"]).succeeded();
     assert_eq!(said, "drive is synced every 1h while the node is up, and when its drive is plugged in\n");

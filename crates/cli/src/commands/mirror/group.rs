@@ -85,8 +85,9 @@ impl<'a> Group<'a> {
         let names: Vec<_> = self.members.iter().map(|member| member.name).collect();
         let bar = Bar::new(&names.join(", "))?;
         let work = Work { group: self, source: &source, helpers, arguments, bar: &bar };
-        let (synced, helped_bytes) = work.sync(&targets.iter().flatten().collect::<Vec<_>>())?;
+        let outcome = work.sync(&targets.iter().flatten().collect::<Vec<_>>());
         bar.clear();
+        let (synced, helped_bytes) = outcome?;
         let mut synced = synced.into_iter();
         let finish = |(member, target): (&Member<'a>, Result<Reached>)| {
             let target = target?;
@@ -119,13 +120,24 @@ impl Work<'_> {
         let (mut synced, mut helped_bytes) = self.sync_once(targets)?;
         for (synced, target) in synced.iter_mut().zip(targets) {
             // What the replica has let go of takes space until somebody needs it: a drive has no node that would collect it beforehand.
-            if synced.as_ref().is_err_and(is_full) && target.collect_garbage()? {
-                let (mut again, bytes) = self.sync_once(&[target])?;
-                *synced = again.pop().context("a replica has no outcome")?;
-                helped_bytes += bytes;
+            if synced.as_ref().is_err_and(is_full) {
+                let again = self.sync_with_room(target).unwrap_or_else(|error| Some((Err(error), 0)));
+                if let Some((again, bytes)) = again {
+                    *synced = again;
+                    helped_bytes += bytes;
+                }
             }
         }
         Ok((synced, helped_bytes))
+    }
+
+    /// Syncs a target that is full once more, if its garbage could be collected.
+    fn sync_with_room(&self, target: &Reached) -> Result<Option<(Result<Synced>, u64)>> {
+        if !target.collect_garbage()? {
+            return Ok(None);
+        }
+        let (mut synced, bytes) = self.sync_once(&[target])?;
+        Ok(Some((synced.pop().context("a replica has no outcome")?, bytes)))
     }
 
     fn sync_once(&self, targets: &[&Reached]) -> Result<Outcome> {

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
         return run_plugged(&store, &mirrors, arguments);
     }
     loop {
-        run_all(&store, &mirrors, arguments)?;
+        run_all(&store, &mirrors, arguments).map(drop)?;
         if !arguments.watch {
             return Ok(());
         }
@@ -60,14 +60,17 @@ fn run_plugged(store: &Path, mirrors: &[(String, Definition)], arguments: &Mirro
     let names: Vec<_> = mirrors.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(", ");
     match &synced {
-        Ok(()) => plugged::notice(&format!("{names} is up to date and safe to unplug")),
+        Ok(true) => plugged::notice(&format!("{names} is up to date and safe to unplug")),
+        Ok(false) => plugged::notice(&format!("{names} is up to date, and in use: take its node down to unplug it")),
         Err(error) => plugged::notice(&format!("{names} is not up to date: {}", failure::line(error))),
     }
-    synced
+    synced.map(drop)
 }
 
-fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
+/// Syncs them; gives whether all are safe to unplug.
+fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<bool> {
     let mut reports = Vec::new();
+    let mut is_safe = true;
     let helpers = open_helpers(store, mirrors, &arguments.from)?;
     let mut outcomes = BTreeMap::new();
     let synced = with_each(
@@ -80,6 +83,7 @@ fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSyn
             }
             let done = outcomes.remove(name).with_context(|| format!("{name} is in no group"))??;
             let report = report(name, definition, arguments, &done);
+            is_safe &= report.safe_to_unplug;
             match arguments.json {
                 true => reports.push(report),
                 false if arguments.watch && report.unchanged => {}
@@ -91,7 +95,7 @@ fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSyn
     if arguments.json {
         output::print_json(&reports)?;
     }
-    synced
+    synced.map(|()| is_safe)
 }
 
 fn report(mirror: &str, definition: &Definition, arguments: &MirrorSync, done: &Done) -> Report {
