@@ -96,11 +96,11 @@ pub fn transfer_to_all(
     assert!(destinations.len() <= TARGETS_MAX, "a transfer has at most {TARGETS_MAX} targets");
     let targets = destinations.iter().map(|destination| destination.target);
     let roads: Vec<Road<'_>> = targets.map(|target| Road::new(target, options.bytes_per_second_max)).collect();
-    let base = options.base.as_ref().filter(|_| destinations.len() == 1);
+    let is_one = destinations.len() == 1;
+    let base = options.base.as_ref().filter(|_| is_one);
     let mut seen = HashSet::new();
     let roots = destinations.iter().flat_map(|destination| &destination.roots).copied();
     let roots = roots.filter(|root| seen.insert(*root)).collect();
-    let is_one = destinations.len() == 1;
     let mut walk = Walk {
         source,
         roads: &roads,
