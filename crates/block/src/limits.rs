@@ -29,6 +29,9 @@ pub(crate) const UNINDEXED_ENTRIES_MAX: usize = 64 << 10;
 /// that where the disk cannot keep up.
 pub(crate) const UNINDEXED_BYTES_MAX: u64 = 64 << 20;
 
+/// An end of the log that is no longer than this, in bytes, is read again at each opening rather than moved to the index then.
+pub(crate) const REREAD_BYTES_MAX: u64 = 1 << 20;
+
 /// While one caller moves entries to the index, the others go on until this many times the two limits above.
 pub(crate) const UNINDEXED_OVERRUN_MAX: u64 = 2;
 

@@ -4,6 +4,8 @@
 //! - Only the part of the log above the index's watermark is read; the time depends on that part alone.
 //! - Nothing is served, and nothing goes into the index, before it is durable: what a crash of the process left in the page
 //!   cache is synced first.
+//! - A short end of the log is kept in memory and stays out of the index until that is next changed: whoever opens a store for a
+//!   moment, as a sync of a mirror does, writes nothing for it.
 //! - The log ends before the first frame that is not whole. What lies behind is never read as part of the log again, because the
 //!   segment that follows names the place where its predecessor ended.
 //! - If anything says that the log was durable beyond that end, then this is damage and not a torn tail: the log is left as it is, and
@@ -37,19 +39,20 @@ pub(crate) enum Access {
     Read,
 }
 
-/// An opened log, and the index's state, which reaches up to the log's head.
+/// An opened log, and the index's state.
 pub(crate) struct Recovered {
     /// The log, ready for appends.
     pub(crate) log: Log,
     /// The index's state.
     pub(crate) indexed: IndexState,
-    /// What the index does not know of a damaged log.
-    pub(crate) beyond: Beyond,
+    /// What the index does not know of the log.
+    pub(crate) unindexed: Unindexed,
 }
 
-/// What lies in a log behind a damaged place where the index does not reach. It is found anew at each opening.
+/// What lies in a log where the index does not reach: a short end of it, or what lies behind a damaged place. It is found anew at
+/// each opening.
 #[derive(Default)]
-pub(crate) struct Beyond {
+pub(crate) struct Unindexed {
     /// What is damaged; `None` for a sound log.
     pub(crate) damage: Option<String>,
     /// The blocks.
@@ -58,7 +61,7 @@ pub(crate) struct Beyond {
     pub(crate) roots: Vec<(u64, Position)>,
 }
 
-/// Opens the log that lies in some segments and brings the index up to its end.
+/// Opens the log that lies in some segments and brings the index up to its end, or close to it.
 pub(crate) fn recover(
     segments: Arc<Segments>,
     index: &dyn Index,
@@ -82,16 +85,16 @@ pub(crate) fn recover(
         Err(Error::Corrupt { what }) => return damaged(&segments, options, index, walk, what),
         Err(error) => return Err(error),
     };
-    walk.commit()?;
+    let unindexed = walk.finish()?;
     let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
     if access == Access::Read {
         segments.forget(&walk.strangers());
         let log = stopped(&segments, options, end, READ_ONLY)?;
-        return Ok(Recovered { log, indexed: own_state(index, &segments)?, beyond: Beyond::default() });
+        return Ok(Recovered { log, indexed: own_state(index, &segments)?, unindexed });
     }
     let log = go_on(&segments, options.segment_bytes, end, is_blank, walk.strangers())?;
     let indexed = own_state(index, &segments)?;
-    Ok(Recovered { log, indexed, beyond: Beyond::default() })
+    Ok(Recovered { log, indexed, unindexed })
 }
 
 /// Opens a damaged log, to be read only.
@@ -105,12 +108,12 @@ fn damaged(
     if let Err(error) = walk.commit() {
         tracing::debug!(%error, "what lies before the damage does not go into the index");
     }
-    let beyond = walk.beyond(what.clone());
+    let unindexed = walk.beyond(what.clone());
     let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };
     tracing::error!(what, "the log is damaged; the store takes no writes");
     let log = stopped(segments, options, end, &what)?;
     let indexed = own_state(index, segments)?;
-    Ok(Recovered { log, indexed, beyond })
+    Ok(Recovered { log, indexed, unindexed })
 }
 
 /// A log that takes no frames.

@@ -138,17 +138,17 @@ impl Store {
         let options = StoreOptions { segment_bytes: reserve::segment_bytes(options.segment_bytes, space), ..options };
         let copies = Copies::read(disk.clone(), store);
         let recovered = recover(segments.clone(), &*index, &options, copies.durable(), access, progress)?;
-        let Recovered { log, indexed, beyond } = recovered;
+        let Recovered { log, indexed, unindexed } = recovered;
         let (recent, roots) = (Recent::default(), Roots::new(indexed.roots.iter().copied()));
-        beyond.entries.into_iter().for_each(|(name, entry)| recent.insert(name, entry));
-        beyond.roots.into_iter().for_each(|(stream, position)| roots.insert(stream, position));
-        if beyond.damage.is_some() {
+        unindexed.entries.into_iter().for_each(|(name, entry)| recent.insert(name, entry));
+        unindexed.roots.into_iter().for_each(|(stream, position)| roots.insert(stream, position));
+        if unindexed.damage.is_some() {
             // The newest root may lie in what is lost: then only its copy knows of it.
             copies.roots().into_iter().for_each(|(stream, position)| roots.insert(stream, position));
         }
         let closed = match access {
-            Access::Write => beyond.damage.clone(),
-            Access::Read => Some(beyond.damage.clone().unwrap_or_else(|| READ_ONLY.to_owned())),
+            Access::Write => unindexed.damage.clone(),
+            Access::Read => Some(unindexed.damage.clone().unwrap_or_else(|| READ_ONLY.to_owned())),
         };
         Ok(Self {
             disk,
@@ -164,7 +164,7 @@ impl Store {
             copies,
             twice: Mutex::default(),
             copied: Mutex::default(),
-            damage: beyond.damage,
+            damage: unindexed.damage,
             closed,
             garbage: Garbage::default(),
             sabotaged: Sabotaged::default(),

@@ -15,6 +15,9 @@ pub struct Capabilities {
     pub max_readahead: usize,
     /// How requests come.
     pub transport: ActiveTransport,
+    /// How long an idle CPU may take to wake up while requests are frequent, in microseconds; `None` if the kernel is not asked for
+    /// anything.
+    pub idle_latency: Option<u32>,
 }
 
 /// The transport in use.

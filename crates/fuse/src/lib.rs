@@ -63,6 +63,7 @@
 //! | `transport` | how requests come and answers go: `/dev/fuse`, io_uring |
 //! | `dispatch` | bytes to calls and back |
 //! | `waiting` | threads for requests that wait |
+//! | `idle_latency` | CPUs that wake up fast while requests are frequent |
 //! | `wire` | the kernel's structs |
 //! | [`Notifier`], [`NotifierQueue`] | telling the kernel what changed |
 //! | [`Interrupt`] | telling a handler that its caller gave up |
@@ -99,6 +100,7 @@ mod flags;
 mod fusermount;
 mod fuzz;
 mod handshake;
+mod idle_latency;
 mod interrupt;
 mod io;
 mod lock;

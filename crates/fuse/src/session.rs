@@ -1,6 +1,7 @@
 //! A mounted file system.
 
 use crate::device::Device;
+use crate::idle_latency::IdleLatency;
 use crate::mounts::{self, FuseMount};
 use crate::workers::Workers;
 use crate::{Capabilities, Filesystem, MountOptions, Notifier, Result, SessionConfig, mount, readahead, start};
@@ -18,6 +19,7 @@ pub struct Session {
     capabilities: Capabilities,
     notifier: Notifier,
     workers: Arc<Workers>,
+    _idle_latency: Option<IdleLatency>,
 }
 
 impl Session {
@@ -64,8 +66,11 @@ impl Session {
         let mount = mounts::find(&mountpoint).ok().flatten();
         let readahead = mount.as_ref().and_then(|mount| readahead::raise(mount, config.max_readahead));
         capabilities.max_readahead = readahead.unwrap_or(capabilities.max_readahead);
-        tracing::info!(mountpoint = %mountpoint.display(), transport = ?capabilities.transport, "mounted");
-        Self { mountpoint, mount, capabilities, notifier: Notifier::new(device.clone()), workers }
+        let idle_latency = config.idle_latency.then(|| workers.watch_idle_latency()).flatten();
+        capabilities.idle_latency = idle_latency.as_ref().map(IdleLatency::bound);
+        tracing::info!(mountpoint = %mountpoint.display(), ?capabilities, "mounted");
+        let notifier = Notifier::new(device.clone());
+        Self { mountpoint, mount, capabilities, notifier, workers, _idle_latency: idle_latency }
     }
 
     /// Waits until the file system is unmounted and its threads have ended. Several threads may wait.

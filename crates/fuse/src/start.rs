@@ -63,6 +63,7 @@ fn agree(
         max_write: choice.max_write,
         max_readahead: choice.max_readahead.min(offer.max_readahead()),
         transport,
+        idle_latency: None,
     };
     filesystem.init(&capabilities).map_err(Error::Refused)?;
     Ok((Agreed { choice, rings, waiting }, capabilities))

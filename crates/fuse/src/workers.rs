@@ -6,6 +6,7 @@
 use crate::device::Device;
 use crate::dispatch::{Connection, Dispatcher};
 use crate::handshake::Choice;
+use crate::idle_latency::IdleLatency;
 use crate::waiting::WaitingThreads;
 use crate::{Error, Features, Filesystem, Result, transport};
 use parking_lot::{Condvar, Mutex};
@@ -69,6 +70,13 @@ impl Workers {
     /// How many requests of each kind came, by name.
     pub(crate) fn requests(&self) -> Vec<(&'static str, u64)> {
         self.connection.requests()
+    }
+
+    /// Has idle CPUs wake up fast while requests are frequent, if that is possible.
+    pub(crate) fn watch_idle_latency(&self) -> Option<IdleLatency> {
+        let connection = self.connection.clone();
+        let requests = move || connection.requests().iter().map(|(_, count)| count).sum();
+        IdleLatency::start(self.connection.pace(), requests)
     }
 
     /// Starts a thread that answers what one descriptor brings.

@@ -1,8 +1,8 @@
 //! The walk along the log from the index's watermark to the log's end.
 
-use super::{Beyond, Progress};
+use super::{Progress, Unindexed};
 use crate::frame::{Fault, FrameHeader, Subject};
-use crate::limits::{RECOVERY_WINDOW_BYTES, UNINDEXED_ENTRIES_MAX};
+use crate::limits::{RECOVERY_WINDOW_BYTES, REREAD_BYTES_MAX, UNINDEXED_ENTRIES_MAX};
 use crate::recent::Entry;
 use crate::scan::Scan;
 use crate::segment_file::SegmentFile;
@@ -25,6 +25,7 @@ pub(super) struct Walk<'a> {
     visited: BTreeSet<u32>,
     position: Position,
     committed: Position,
+    uncommitted_bytes: u64,
     /// Whether segments were retired that the walk came past: what it finds may lack what it links to.
     has_gaps: bool,
     update: IndexUpdate,
@@ -45,7 +46,7 @@ impl<'a> Walk<'a> {
         let written = headers.iter().filter(|(_, header)| !is_gap(header)).map(|(number, _)| *number);
         let bytes_total = written.map(|number| segments.length(number)).sum::<Result<u64>>()?;
         let update = IndexUpdate { totals: indexed.totals, whole_from: indexed.whole_from, ..IndexUpdate::default() };
-        let (visited, bytes_done, committed, has_gaps) = (BTreeSet::new(), 0, position, false);
+        let (visited, bytes_done, committed, uncommitted_bytes, has_gaps) = (BTreeSet::new(), 0, position, 0, false);
         Ok(Self {
             segments,
             index,
@@ -54,6 +55,7 @@ impl<'a> Walk<'a> {
             visited,
             position,
             committed,
+            uncommitted_bytes,
             has_gaps,
             update,
             bytes_done,
@@ -79,7 +81,7 @@ impl<'a> Walk<'a> {
                 if let Some(fault) = self.read_segment(number, successor)? {
                     return Ok(fault);
                 }
-                self.commit()?;
+                self.settle()?;
             }
             let Some(successor) = successor else {
                 return Ok(Fault::Header);
@@ -118,13 +120,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes on behind damage, to the end of all that can be read, and gives what it comes over.
-    pub(super) fn beyond(&mut self, damage: String) -> Beyond {
-        let uncommitted = std::mem::take(&mut self.update.entries).into_iter();
-        let mut beyond = Beyond {
-            damage: Some(damage),
-            entries: uncommitted.map(|(name, location)| (name, Entry { location, is_copy: false })).collect(),
-            roots: std::mem::take(&mut self.update.roots),
-        };
+    pub(super) fn beyond(&mut self, damage: String) -> Unindexed {
+        let mut beyond = Unindexed { damage: Some(damage), ..self.uncommitted() };
         let from = self.position;
         for number in self.segments.written_from(from.segment()) {
             let first = SegmentHeader::first_frame(number);
@@ -148,6 +145,16 @@ impl<'a> Walk<'a> {
         beyond
     }
 
+    /// What the walk came over since the last commit.
+    fn uncommitted(&mut self) -> Unindexed {
+        let entries = std::mem::take(&mut self.update.entries).into_iter();
+        Unindexed {
+            damage: None,
+            entries: entries.map(|(name, location)| (name, Entry { location, is_copy: false })).collect(),
+            roots: std::mem::take(&mut self.update.roots),
+        }
+    }
+
     /// The headers that the walk found.
     pub(super) fn headers(&self) -> &Headers {
         &self.headers
@@ -168,12 +175,30 @@ impl<'a> Walk<'a> {
         self.headers.keys().filter(|number| !self.visited.contains(number)).copied().collect()
     }
 
+    /// Makes durable what the walk came over since the last commit. What is not soon read again goes into the index; the rest is
+    /// given to be kept in memory.
+    pub(super) fn finish(&mut self) -> Result<Unindexed> {
+        self.settle()?;
+        Ok(self.uncommitted())
+    }
+
+    /// Makes durable what the walk came over, which must be done before it leaves a segment, and moves it to the index if it is much.
+    fn settle(&mut self) -> Result<()> {
+        if self.uncommitted_bytes > REREAD_BYTES_MAX || self.has_gaps {
+            self.commit()
+        } else if self.position != self.committed {
+            self.sync()
+        } else {
+            Ok(())
+        }
+    }
+
     /// Makes durable what the walk came over since the last commit, and moves it to the index.
     pub(super) fn commit(&mut self) -> Result<()> {
         if self.position == self.committed {
             return Ok(());
         }
-        self.segments.open(self.position.segment())?.sync()?;
+        self.sync()?;
         self.update.watermark = self.position;
         if self.has_gaps {
             self.update.whole_from = self.position;
@@ -182,8 +207,13 @@ impl<'a> Walk<'a> {
         self.update.entries.clear();
         self.update.roots.clear();
         self.committed = self.position;
+        self.uncommitted_bytes = 0;
         (self.progress)(self.bytes_done, self.bytes_total);
         Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.segments.open(self.position.segment())?.sync()
     }
 
     /// The segment that names this one as its predecessor. Of several, the newest: it was made when the others had been given
@@ -215,6 +245,7 @@ impl<'a> Walk<'a> {
     fn take(&mut self, header: &FrameHeader, next: Position) -> Result<()> {
         let position = std::mem::replace(&mut self.position, next);
         self.bytes_done += header.frame_bytes() as u64;
+        self.uncommitted_bytes += header.frame_bytes() as u64;
         self.update.totals.log_bytes += header.frame_bytes() as u64;
         match header.subject {
             Subject::Block(name) => {
@@ -229,7 +260,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Beyond {
+impl Unindexed {
     fn take(&mut self, position: Position, header: &FrameHeader) {
         match header.subject {
             Subject::Block(name) => self.entries.push((name, entry(position, header))),

@@ -3,7 +3,7 @@
 //! Whoever changes the index holds its turn, so what a turn reads stays true until it writes.
 
 use super::Store;
-use crate::limits::{UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX, UNINDEXED_STOP_MAX};
+use crate::limits::{REREAD_BYTES_MAX, UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX, UNINDEXED_STOP_MAX};
 use crate::log::Mark;
 use crate::recent::Entry;
 use crate::{Blocks, IndexState, IndexUpdate, Name, Position, Result, Totals};
@@ -60,6 +60,11 @@ impl Store {
     /// Moves what is durable into the index, so that neither memory nor the time of a recovery grows with the log.
     pub fn flush_index(&self) -> Result<()> {
         self.flush_index_in_turn(&self.indexed.turn())
+    }
+
+    /// Moves what is durable into the index, unless there is so little of it that the next opening leaves it out as well.
+    pub fn keep_opening_short(&self) -> Result<()> {
+        if self.unindexed_bytes() > REREAD_BYTES_MAX { self.flush_index() } else { Ok(()) }
     }
 
     /// Called before each append: moves what is durable when the index is too far behind. An index that cannot be changed, as on a

@@ -1,7 +1,7 @@
 //! What the store keeps.
 
 use crate::*;
-use block::{BODY_BYTES_MAX, Error, LINKS_MAX, Position};
+use block::{BODY_BYTES_MAX, Error, Index, LINKS_MAX, Position, Statistics};
 
 #[test]
 fn a_block_is_there_after_put_after_reopening_and_without_its_index() {
@@ -163,4 +163,35 @@ fn positions_from(store: &Store, from: Position) -> Vec<Position> {
 fn noise_name(seed: u64) -> Name {
     let bytes = Random::new(seed).bytes(Name::BYTES);
     Name::from_bytes(bytes.try_into().unwrap())
+}
+
+#[test]
+fn opening_a_store_leaves_the_index_as_it_is_while_the_log_is_hardly_ahead_of_it() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let store = create(&disk, &index);
+    let mut blocks = fill(&store, 1, 20);
+    store.sync().unwrap();
+    store.flush_index().unwrap();
+    blocks.extend(fill(&store, 2, 20));
+    let root = store.append(&root(7, "a state")).unwrap();
+    store.sync().unwrap();
+    let statistics = store.statistics();
+    drop(store);
+    let before = index.state().unwrap();
+    for _ in 0..2 {
+        let store = open(&disk, &index).unwrap();
+        assert_eq!(index.state().unwrap(), before, "opening changed the index");
+        assert_holds(&store, &blocks);
+        assert_eq!(store.latest_root_position(7), Some(root));
+        let Statistics { blocks, stored_bytes, data_bytes, log_bytes, .. } = store.statistics();
+        assert_eq!((blocks, stored_bytes), (statistics.blocks, statistics.stored_bytes));
+        assert_eq!((data_bytes, log_bytes), (statistics.data_bytes, statistics.log_bytes));
+    }
+    let store = open(&disk, &index).unwrap();
+    blocks.extend(fill(&store, 3, 20));
+    store.sync().unwrap();
+    store.flush_index().unwrap();
+    drop(store);
+    assert_eq!(index.state().unwrap().unwrap().totals.blocks, 60);
+    assert_holds(&open(&disk, &index).unwrap(), &blocks);
 }

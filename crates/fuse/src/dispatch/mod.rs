@@ -21,6 +21,7 @@ mod names;
 mod xattrs;
 
 use crate::counts::{self, Counts};
+use crate::idle_latency::{Burst, Pace};
 use crate::interrupt::Interrupts;
 use crate::no_open::NoOpen;
 use crate::request::Wait;
@@ -41,6 +42,7 @@ pub(crate) struct Connection {
     no_open: NoOpen,
     /// Of each dispatcher.
     counts: Mutex<Vec<Arc<Counts>>>,
+    pace: Arc<Pace>,
 }
 
 impl Connection {
@@ -51,6 +53,7 @@ impl Connection {
             destroyed: AtomicBool::new(false),
             no_open: NoOpen::default(),
             counts: Mutex::default(),
+            pace: Arc::default(),
         }
     }
 
@@ -62,6 +65,11 @@ impl Connection {
     /// How many requests of each kind came, by name.
     pub(crate) fn requests(&self) -> Vec<(&'static str, u64)> {
         counts::sums(self.counts.lock().iter().map(Arc::as_ref))
+    }
+
+    /// How fast requests come.
+    pub(crate) fn pace(&self) -> Arc<Pace> {
+        self.pace.clone()
     }
 
     /// Tells the file system that it is over, once.
@@ -94,6 +102,7 @@ pub(crate) struct Dispatcher {
     request: Request,
     features: Features,
     counts: Arc<Counts>,
+    burst: Burst,
 }
 
 impl Dispatcher {
@@ -110,7 +119,7 @@ impl Dispatcher {
         let request = Request::connected(Caller::default(), connection.interrupts.clone(), wait);
         let counts: Arc<Counts> = Arc::default();
         connection.counts.lock().push(counts.clone());
-        Self { connection, request, features, counts }
+        Self { connection, request, features, counts, burst: Burst::default() }
     }
 
     /// No answer reaches anyone any more: makes every handler that waits, on any thread, give up.
@@ -159,6 +168,7 @@ impl Dispatcher {
         };
         if self.request.is_first_try() {
             self.counts.add(opcode);
+            self.connection.pace.note(&mut self.burst);
         }
         let Some(arguments) = arguments.get(..self.argument_size(header.opcode)) else {
             return failure(header.opcode, message::malformed("arguments"));

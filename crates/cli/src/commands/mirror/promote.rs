@@ -1,6 +1,6 @@
 //! `pantala mirror promote`.
 
-use super::reach::{Holder, IfMissing, close_pool};
+use super::reach::{Holder, IfMissing};
 use crate::arguments::MirrorPromote;
 use crate::control::Request;
 use crate::{defaults, output};
@@ -34,6 +34,6 @@ fn promote(store: &Path, name: &str) -> Result<Vec<String>> {
     };
     pool.set_role(name, Role::Primary).with_context(failed)?;
     pool.sync().with_context(failed)?;
-    close_pool(&pool).with_context(failed)?;
+    pool.store().keep_opening_short().with_context(failed)?;
     Ok(vec![format!("{name} is writable now")])
 }

@@ -151,7 +151,7 @@ impl Reached {
     /// Leaves the store so that the next one who opens it does not have to read much.
     pub(super) fn close(self) -> Result<()> {
         if let Self::Here(pool) = &self {
-            close_pool(pool)?;
+            pool.store().keep_opening_short()?;
         }
         Ok(())
     }
@@ -194,15 +194,6 @@ fn open_pool(path: &Path, if_missing: IfMissing) -> Result<Pool> {
     let options = PoolOptions { background: false, ..PoolOptions::new(owner()) };
     Ok(Pool::open_as_it_is(store, options)?)
 }
-
-/// Brings the index up to the log, if that would take the next one longer to do than to read.
-pub(super) fn close_pool(pool: &Pool) -> Result<()> {
-    let store = pool.store();
-    if store.unindexed_bytes() > TAIL_BYTES_MAX { Ok(store.flush_index()?) } else { Ok(()) }
-}
-
-/// Log behind the index that is left to the next start, which reads it in a few milliseconds.
-const TAIL_BYTES_MAX: u64 = 8 << 20;
 
 fn connect(stream: UnixStream) -> Result<Client> {
     let reader = stream.try_clone().context("cannot share a socket")?;

@@ -1,6 +1,6 @@
 //! `pantala mirror serve`: the other end of a sync over ssh.
 
-use super::reach::{Holder, IfMissing, close_pool};
+use super::reach::{Holder, IfMissing};
 use crate::arguments::MirrorServe;
 use crate::defaults;
 use anyhow::{Context, Result};
@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &MirrorServe) -> Result<()> {
         Holder::Here(pool) => pool,
     };
     let served = mirror::serve(Box::new(io::stdin()), Box::new(io::stdout()), &pool);
-    close_pool(&pool)?;
+    pool.store().keep_opening_short()?;
     Ok(served?)
 }
 
