@@ -20,6 +20,11 @@ pub trait Blocks: Send + Sync {
         None
     }
 
+    /// As [`Blocks::get`], if that is short work that waits for no disk and no other machine; `None` means only that it is not.
+    fn get_at_hand(&self, _name: &Name) -> Option<Block> {
+        None
+    }
+
     /// Keeps a block and returns its name. Putting a block that is there already costs no space. Durable after the next
     /// [`Blocks::sync`].
     fn put(&self, block: &Block) -> Result<Name>;

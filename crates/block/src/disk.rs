@@ -42,6 +42,11 @@ pub trait DiskFile: Send + Sync {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Fills the buffer from an offset if that waits for nothing; false if it would, or if it cannot be told.
+    fn read_at_hand(&self, _buffer: &mut [u8], _offset: u64) -> bool {
+        false
+    }
+
     /// A hint: what lies here will be read soon.
     fn will_read(&self, _offset: u64, _bytes: u64) {}
 

@@ -38,6 +38,10 @@ pub(crate) const UNINDEXED_OVERRUN_MAX: u64 = 2;
 /// Parts of the map of unindexed blocks, each with its own lock.
 pub(crate) const RECENT_SHARDS: usize = 16;
 
+/// A block whose payload is no longer than this, in bytes, is read, decompressed and hashed in less time than it takes to wake a
+/// thread for that.
+pub(crate) const AT_HAND_BYTES_MAX: u32 = 32 << 10;
+
 /// Around blocks that are read and no longer than this, in bytes, others are looked for;
 pub(crate) const READ_AHEAD_BLOCK_BYTES_MAX: usize = 32 << 10;
 

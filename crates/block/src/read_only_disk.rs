@@ -60,6 +60,10 @@ impl DiskFile for ReadOnlyFile {
         self.0.read_at(buffer, offset)
     }
 
+    fn read_at_hand(&self, buffer: &mut [u8], offset: u64) -> bool {
+        self.0.read_at_hand(buffer, offset)
+    }
+
     fn will_read(&self, offset: u64, bytes: u64) {
         self.0.will_read(offset, bytes);
     }

@@ -2,9 +2,9 @@
 
 use crate::{Disk, DiskFile, Space};
 use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, statvfs};
-use rustix::io::{Errno, pwritev};
+use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,12 @@ impl DiskFile for RealFile {
         Ok(done)
     }
 
+    fn read_at_hand(&self, buffer: &mut [u8], offset: u64) -> bool {
+        let length = buffer.len();
+        let read = preadv2(&self.file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT);
+        read.is_ok_and(|read| read == length)
+    }
+
     fn will_read(&self, offset: u64, bytes: u64) {
         // A hint that is not taken changes nothing.
         let _ = fadvise(&self.file, offset, NonZeroU64::new(bytes), Advice::WillNeed);
@@ -184,6 +190,10 @@ mod tests {
         assert_eq!(file.read_at(&mut bytes, 9).expect("readable"), 8);
         assert_eq!(&bytes, b"\0onetwo\0");
         assert_eq!(file.length().expect("a length"), 4096);
+        // Not every file system can tell what waits; those that can just wrote it.
+        let mut at_hand = [1; 6];
+        assert!(!file.read_at_hand(&mut at_hand, 10) || &at_hand == b"onetwo");
+        assert!(!file.read_at_hand(&mut [0; 8], 4090), "the file ends before");
         assert_eq!(disk.create("a", 1).err().map(|error| error.kind()), Some(io::ErrorKind::AlreadyExists));
     }
 

@@ -227,7 +227,19 @@ impl Segments {
         if let Some(window) = self.read_ahead.note(position.segment(), offset, bytes) {
             file.file().will_read(window, READ_AHEAD_WINDOW_BYTES);
         }
-        let bytes = file.read(offset, bytes)?;
+        self.frame(&file, position, file.read(offset, bytes)?)
+    }
+
+    /// As [`Self::read`], if that waits for nothing; `None` if it would, or if anything is in the way.
+    pub(crate) fn read_at_hand(&self, location: Location) -> Option<(FrameHeader, Bytes)> {
+        let Location { position, payload_bytes, .. } = location;
+        let file = self.open(position.segment()).ok()?;
+        let mut bytes = vec![0; FRAME_HEADER_BYTES + payload_bytes as usize];
+        let is_read = file.file().read_at_hand(&mut bytes, position.offset() as u64);
+        if is_read { self.frame(&file, position, bytes).ok() } else { None }
+    }
+
+    fn frame(&self, file: &SegmentFile, position: Position, bytes: Vec<u8>) -> Result<(FrameHeader, Bytes)> {
         let salt = Salt { store: self.store, position };
         let header = FrameHeader::decode(&bytes, salt)
             .map_err(|fault| Error::Corrupt { what: format!("{} at {}: {fault}", file.path, position.offset()) })?;

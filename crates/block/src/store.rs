@@ -287,6 +287,10 @@ impl Blocks for Store {
         self.read_block(name)
     }
 
+    fn get_at_hand(&self, name: &Name) -> Option<Block> {
+        self.read_block_at_hand(name)
+    }
+
     fn get_piece(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
         self.read_piece(name, range)
     }

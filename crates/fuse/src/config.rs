@@ -60,7 +60,6 @@ impl SessionConfig {
         .union(Features::IOCTL_DIR)
         .union(Features::AUTO_INVAL_DATA)
         .union(Features::READDIRPLUS)
-        .union(Features::READDIRPLUS_AUTO)
         .union(Features::ASYNC_DIO)
         .union(Features::NO_OPEN_SUPPORT)
         .union(Features::PARALLEL_DIROPS)

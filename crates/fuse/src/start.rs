@@ -4,6 +4,7 @@ use crate::device::Device;
 use crate::handshake::{Choice, Offer};
 use crate::rings::Rings;
 use crate::transport::cpu;
+use crate::transport::device::Traffic;
 use crate::waiting::WaitingThreads;
 use crate::workers::Workers;
 use crate::{ActiveTransport, Capabilities, Error, Features, Filesystem, Result, SessionConfig, Transport, uring};
@@ -124,19 +125,17 @@ impl Agreed {
         config: &SessionConfig,
         capabilities: &mut Capabilities,
     ) -> Result<()> {
-        workers.spawn_device(0, device.clone(), &self.choice, &self.waiting)?;
         if let Some(rings) = &self.rings
             && let Err(error) = rings.start()
         {
             capabilities.transport = fall_back(config, error)?;
         }
+        let spawn = |index, device, traffic| workers.spawn_device(index, device, &self.choice, &self.waiting, traffic);
         let ActiveTransport::Device { threads, .. } = &capabilities.transport else {
-            return Ok(());
+            return spawn(0, device.clone(), Traffic::Notices);
         };
-        for index in 1..*threads {
-            workers.spawn_device(index, another(device), &self.choice, &self.waiting)?;
-        }
-        Ok(())
+        spawn(0, device.clone(), Traffic::All)?;
+        (1..*threads).try_for_each(|index| spawn(index, another(device), Traffic::All))
     }
 }
 

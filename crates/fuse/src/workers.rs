@@ -7,6 +7,7 @@ use crate::device::Device;
 use crate::dispatch::{Connection, Dispatcher};
 use crate::handshake::Choice;
 use crate::idle_latency::IdleLatency;
+use crate::transport::device::Traffic;
 use crate::waiting::WaitingThreads;
 use crate::{Error, Features, Filesystem, Result, transport};
 use parking_lot::{Condvar, Mutex};
@@ -86,12 +87,13 @@ impl Workers {
         device: Arc<Device>,
         choice: &Choice,
         waiting: &Arc<WaitingThreads>,
+        traffic: Traffic,
     ) -> Result<()> {
         let mut dispatcher = self.dispatcher(choice);
         let mut entrance = waiting.entrance();
         let max_write = choice.max_write;
         self.spawn(format!("fuse-device-{index}"), move || {
-            let result = transport::device::serve(&device, &mut dispatcher, &mut entrance, max_write);
+            let result = transport::device::serve(&device, &mut dispatcher, &mut entrance, max_write, traffic);
             dispatcher.connection_ended();
             result.map_err(|source| Error::Transport { what: "reading /dev/fuse", source })
         })

@@ -286,7 +286,7 @@ impl Filesystem for VolumeFilesystem {
     ) -> Result<usize, Errno> {
         let length = match request.may_wait() {
             Ok(()) => self.volume.read(Inode(node), offset, buffer).map_err(errno)?,
-            Err(later) => self.volume.read_in_memory(Inode(node), offset, buffer).map_err(errno)?.ok_or(later)?,
+            Err(later) => self.volume.read_at_hand(Inode(node), offset, buffer).map_err(errno)?.ok_or(later)?,
         };
         if !options.open_flags.contains(libc::O_NOATIME) {
             self.accessed(node);

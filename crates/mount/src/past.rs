@@ -207,7 +207,7 @@ impl Past {
         let (slot, inode) = self.inode(place, Errno::EISDIR)?;
         match request.may_wait() {
             Ok(()) => slot.view.read(inode, offset, buffer).map_err(errno),
-            Err(later) => slot.view.read_in_memory(inode, offset, buffer).map_err(errno)?.ok_or(later),
+            Err(later) => slot.view.read_at_hand(inode, offset, buffer).map_err(errno)?.ok_or(later),
         }
     }
 

@@ -35,10 +35,12 @@ impl SealedBlocks {
 impl Blocks for SealedBlocks {
     fn get(&self, name: &Name) -> Result<Block> {
         let key = self.key_or_error()?;
-        let Block { links, body } = self.below.get(name)?;
-        let opened = key.open(Context::Block, &links, &body);
-        let body = opened.map_err(|error| block::Error::Corrupt { what: format!("block {name}: {error}") })?;
-        Ok(Block { links, body })
+        opened(&key, name, self.below.get(name)?)
+    }
+
+    fn get_at_hand(&self, name: &Name) -> Option<Block> {
+        let key = self.key()?;
+        opened(&key, name, self.below.get_at_hand(name)?).ok()
     }
 
     fn put(&self, block: &Block) -> Result<Name> {
@@ -53,6 +55,13 @@ impl Blocks for SealedBlocks {
     fn sync(&self) -> Result<()> {
         self.below.sync()
     }
+}
+
+fn opened(key: &VolumeKey, name: &Name, block: Block) -> Result<Block> {
+    let Block { links, body } = block;
+    let opened = key.open(Context::Block, &links, &body);
+    let body = opened.map_err(|error| block::Error::Corrupt { what: format!("block {name}: {error}") })?;
+    Ok(Block { links, body })
 }
 
 #[cfg(test)]

@@ -40,6 +40,16 @@ impl DataCache {
         self.0.get(name).map(|body| part(name, &body, range)).transpose()
     }
 
+    /// Some bytes of a block, from memory or from a store that has them at hand.
+    pub(crate) fn get_at_hand(&self, blocks: &dyn Blocks, name: &Name, range: Range<usize>) -> Result<Option<Bytes>> {
+        if let Some(found) = self.peek(name, range.clone())? {
+            return Ok(Some(found));
+        }
+        let Some(block) = blocks.get_at_hand(name) else { return Ok(None) };
+        self.0.insert(*name, block.body.clone());
+        part(name, &block.body, range).map(Some)
+    }
+
     /// Some bytes of a block, from memory or from the store. Few of them are had alone if the store can verify them; such pieces are
     /// not kept, since the kernel keeps what was read.
     pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name, range: Range<usize>) -> Result<Bytes> {

@@ -183,6 +183,9 @@ pub(crate) const LEDGER_BATCH_BLOCKS: usize = 16 << 10;
 /// Memory for decoded tree nodes, in bytes, per pool.
 pub(crate) const NODE_CACHE_BYTES: u64 = 32 << 20;
 
+/// A read of more than this, in bytes, is too much work for a thread that takes requests, unless it is all in memory.
+pub(crate) const AT_HAND_BYTES_MAX: usize = 64 << 10;
+
 /// Memory for decoded data blocks, in bytes, per pool.
 pub(crate) const DATA_CACHE_BYTES: u64 = 8 << 20;
 

@@ -1,7 +1,8 @@
 //! Reading blocks.
 
 use super::Store;
-use crate::frame::{Codec, Content, Fault, Subject};
+use crate::frame::{Codec, Content, Fault, FrameHeader, Subject};
+use crate::limits::AT_HAND_BYTES_MAX;
 use crate::pieces::{PIECE_BYTES, PieceHashes};
 use crate::{Block, Error, Location, Name, Result};
 use bytes::Bytes;
@@ -49,10 +50,26 @@ impl Store {
 
     fn read_block_at(&self, name: &Name, location: Location) -> Result<Block> {
         let (header, payload) = self.segments.read(location)?;
+        self.verified(name, &header, payload)
+    }
+
+    /// The block with this name, if it is small and the system has it in memory. Whatever is in the way, [`Self::read_block`] tells
+    /// what it is.
+    pub(super) fn read_block_at_hand(&self, name: &Name) -> Option<Block> {
+        let location = self.locate(name).ok()??;
+        if location.payload_bytes > AT_HAND_BYTES_MAX {
+            return None;
+        }
+        let (header, payload) = self.segments.read_at_hand(location)?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.verified(name, &header, payload).ok()
+    }
+
+    fn verified(&self, name: &Name, header: &FrameHeader, payload: Bytes) -> Result<Block> {
         if header.subject != Subject::Block(*name) {
             return Err(Error::Corrupt { what: "another frame is there".to_owned() });
         }
-        let Content { links, body } = Content::unpack(&header, payload).map_err(corrupt)?;
+        let Content { links, body } = Content::unpack(header, payload).map_err(corrupt)?;
         let block = Block { links, body };
         let pieces =
             if header.codec == Codec::Raw && block.links.is_empty() { PieceHashes::of(&block.body) } else { None };

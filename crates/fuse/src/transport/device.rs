@@ -1,4 +1,8 @@
 //! Requests through `/dev/fuse`.
+//!
+//! Where the others come over io_uring, only what needs no answer comes here: nodes that the kernel forgets, and interrupts. The kernel
+//! hands out forgotten nodes by the hundred if they have gathered, so they are given a moment to: each one alone would cost a
+//! wake-up.
 
 use crate::device::Device;
 use crate::dispatch::{Answer, Dispatcher};
@@ -7,10 +11,24 @@ use crate::wire::{InHeader, OutHeader};
 use rustix::io::{Errno, IoSlice};
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Room for header and fixed arguments, beside the data of the largest write.
 const HEADROOM: usize = 4096;
+
+/// How long notices gather. Interrupts wait as long, too.
+const GATHERING_TIME: Duration = Duration::from_millis(1);
+
+/// What comes through a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    /// Everything.
+    All,
+    /// What needs no answer.
+    Notices,
+}
 
 /// Answers the requests of one descriptor until the connection ends.
 pub(crate) fn serve(
@@ -18,11 +36,16 @@ pub(crate) fn serve(
     dispatcher: &mut Dispatcher,
     waiting: &mut Entrance,
     max_write: usize,
+    traffic: Traffic,
 ) -> io::Result<()> {
     let mut buffer = new_buffer(max_write);
     loop {
         match device.read(&mut buffer) {
-            Ok(length) if answer(device, dispatcher, &mut buffer, length) => {}
+            Ok(length) if answer(device, dispatcher, &mut buffer, length) => {
+                if traffic == Traffic::Notices {
+                    thread::sleep(GATHERING_TIME);
+                }
+            }
             Ok(length) => {
                 let request = std::mem::replace(&mut buffer, new_buffer(max_write));
                 waiting.hand_over(later(device.clone(), request, length));

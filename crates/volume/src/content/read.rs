@@ -1,7 +1,7 @@
 //! Reading.
 
 use crate::extent::{Extent, Source};
-use crate::limits::INLINE_BYTES_MAX;
+use crate::limits::{AT_HAND_BYTES_MAX, INLINE_BYTES_MAX};
 use crate::{Inode, Result, View, Volume};
 use block::Name;
 use bytes::Bytes;
@@ -26,11 +26,11 @@ impl Volume {
         }
     }
 
-    /// As [`Volume::read`], if the data is in memory; `None` if the store would have to be asked. The buffer may be filled in part
-    /// then.
-    pub fn read_in_memory(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+    /// As [`Volume::read`], if the data is at hand; `None` if a disk would have to be waited for, or if there is much to do. The buffer
+    /// may be filled in part then.
+    pub fn read_at_hand(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
         let found = self.choose(inode, offset, buffer.len())?;
-        self.read_content(found, offset, buffer, &|name, range| self.contents.data.peek(name, range))
+        self.read_found_at_hand(found, offset, buffer)
     }
 
     fn read_chosen(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -54,10 +54,20 @@ impl View {
         self.read_stored(found, offset, buffer)
     }
 
-    /// As [`View::read`], if the data is in memory; see [`Volume::read_in_memory`].
-    pub fn read_in_memory(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+    /// As [`View::read`], if the data is at hand; see [`Volume::read_at_hand`].
+    pub fn read_at_hand(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
         let found = self.find_content(inode, offset, buffer.len())?;
-        self.read_content(found, offset, buffer, &|name, range| self.contents.data.peek(name, range))
+        self.read_found_at_hand(found, offset, buffer)
+    }
+
+    fn read_found_at_hand(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+        let contents = &self.contents;
+        let is_short = found.0 <= AT_HAND_BYTES_MAX;
+        let fetch = |name: &Name, range| match is_short {
+            true => contents.data.get_at_hand(&*contents.blocks, name, range),
+            false => contents.data.peek(name, range),
+        };
+        self.read_content(found, offset, buffer, &fetch)
     }
 
     fn read_stored(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {

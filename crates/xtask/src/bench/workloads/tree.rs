@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const MISSING: [&str; 2] = ["no file of this ", "machine has these words"];
 const GREP_FOUND_NOTHING: i32 = 1;
 /// How long a daemon may take to give memory back when nothing happens any more.
-const IDLE_TIME: Duration = Duration::from_secs(15);
+const IDLE_TIME: Duration = Duration::from_secs(30);
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) fn play(scene: &mut Scene) -> Result<()> {
