@@ -1,10 +1,8 @@
 //! The port through which the layers above use blocks.
 
 use crate::{Block, Error, Name, Result};
-use bytes::Bytes;
 use parking_lot::RwLock;
 use std::collections::HashMap;
-use std::ops::Range;
 
 /// A place that holds blocks.
 ///
@@ -15,15 +13,19 @@ pub trait Blocks: Send + Sync {
     /// [`Error::Corrupt`] if what it has does not match.
     fn get(&self, name: &Name) -> Result<Block>;
 
-    /// Some bytes of a block's body, verified, if that is to be had for less than the whole; `None` means only that it is not.
-    fn get_piece(&self, _name: &Name, _range: Range<usize>) -> Option<Bytes> {
-        None
-    }
-
     /// As [`Blocks::get`], if that is short work that waits for no disk and no other machine; `None` means only that it is not.
     fn get_at_hand(&self, _name: &Name) -> Option<Block> {
         None
     }
+
+    /// Fills a buffer with bytes of a block's body from an offset on, verified, if that is to be had for less than [`Blocks::get`].
+    /// False means only that it is not; the buffer may be changed then.
+    fn read_part(&self, _name: &Name, _offset: usize, _buffer: &mut [u8], _patience: Patience) -> bool {
+        false
+    }
+
+    /// A hint: this block will be read soon.
+    fn will_get(&self, _name: &Name) {}
 
     /// Keeps a block and returns its name. Putting a block that is there already costs no space. Durable after the next
     /// [`Blocks::sync`].
@@ -34,6 +36,15 @@ pub trait Blocks: Send + Sync {
 
     /// Returns when everything put before the call is durable.
     fn sync(&self) -> Result<()>;
+}
+
+/// How long a read may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as it takes.
+    Unlimited,
+    /// Only short work, that waits for no disk and no other machine.
+    AtHand,
 }
 
 /// Blocks in memory, for tests.

@@ -50,7 +50,7 @@ mod store_id;
 mod superblock;
 
 pub use block::{BODY_BYTES_MAX, Block, LINKS_MAX};
-pub use blocks::{Blocks, MemoryBlocks};
+pub use blocks::{Blocks, MemoryBlocks, Patience};
 pub use damages::DamagedBlock;
 pub use directory::OpenMode;
 pub use disk::{Disk, DiskFile, Space};
@@ -62,7 +62,6 @@ pub use name::Name;
 pub use options::{Compression, StoreOptions};
 pub use packed::PackedBlock;
 pub use packing::{Packed, pack, unpack};
-pub use pieces::PIECE_BYTES;
 pub use position::Position;
 pub use real_disk::RealDisk;
 pub use record::{Record, RecordKind, StoredRecord};

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Bytes of a piece; the last one of a block may be shorter. A power of two, so that each is a whole subtree, and as much as the
 /// widest vectors hash at once.
-pub const PIECE_BYTES: usize = 16 << 10;
+pub(crate) const PIECE_BYTES: usize = 16 << 10;
 
 /// The hashes of the pieces of one body, in order; at least two.
 #[derive(Debug)]

@@ -12,13 +12,12 @@ use crate::limits::{READ_AHEAD_WINDOW_BYTES, SEGMENT_FILES_OPEN_MAX};
 use crate::read_ahead::ReadAhead;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::{Disk, Error, Location, Position, Result, StoreId, reserve};
+use crate::{Disk, Error, Location, Patience, Position, Result, StoreId, reserve};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, IoSlice};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// The folder that holds the segments.
@@ -246,10 +245,28 @@ impl Segments {
         Ok((header, Bytes::from(bytes).slice(FRAME_HEADER_BYTES..)))
     }
 
-    /// Bytes of a frame's payload, not compared with anything.
-    pub(crate) fn read_payload(&self, position: Position, range: Range<usize>) -> Result<Vec<u8>> {
-        let offset = position.offset() as u64 + (FRAME_HEADER_BYTES + range.start) as u64;
-        self.open(position.segment())?.read(offset, range.len())
+    /// Fills a buffer with bytes of a frame's payload from an offset on, not compared with anything. False if it cannot, or not
+    /// with so much patience.
+    pub(crate) fn read_payload(
+        &self,
+        position: Position,
+        offset: usize,
+        buffer: &mut [u8],
+        patience: Patience,
+    ) -> bool {
+        let Ok(segment) = self.open(position.segment()) else { return false };
+        let (file, place) = (segment.file(), position.offset() as u64 + (FRAME_HEADER_BYTES + offset) as u64);
+        match patience {
+            Patience::Unlimited => file.read_at(buffer, place).is_ok_and(|length| length == buffer.len()),
+            Patience::AtHand => file.read_at_hand(buffer, place),
+        }
+    }
+
+    /// A hint: this frame will be read soon.
+    pub(crate) fn will_read(&self, location: Location) {
+        if let Ok(segment) = self.open(location.position.segment()) {
+            segment.file().will_read(location.position.offset() as u64, location.frame_bytes() as u64);
+        }
     }
 
     /// The header of the frame at a position.

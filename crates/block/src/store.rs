@@ -42,16 +42,14 @@ use crate::sabotage::{Sabotage, Sabotaged};
 use crate::segments::Segments;
 use crate::{Block, directory::DirectoryLock};
 use crate::{
-    Blocks, Disk, Error, Health, Index, Name, Position, RecordKind, Result, Space, Statistics, StoreId, StoreOptions,
-    Usage,
+    Blocks, Disk, Error, Health, Index, Name, Patience, Position, RecordKind, Result, Space, Statistics, StoreId,
+    StoreOptions, Usage,
 };
-use bytes::Bytes;
 use index_flush::Indexed;
 use parking_lot::Mutex;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -291,8 +289,14 @@ impl Blocks for Store {
         self.read_block_at_hand(name)
     }
 
-    fn get_piece(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
-        self.read_piece(name, range)
+    fn read_part(&self, name: &Name, offset: usize, buffer: &mut [u8], patience: Patience) -> bool {
+        self.read_part_of_block(name, offset, buffer, patience)
+    }
+
+    fn will_get(&self, name: &Name) {
+        if let Ok(Some(location)) = self.locate(name) {
+            self.segments.will_read(location);
+        }
     }
 
     fn put(&self, block: &Block) -> Result<Name> {

@@ -25,7 +25,7 @@ const IDLE_STATES: &str = "/sys/devices/system/cpu/cpu0/cpuidle";
 const POWER_SUPPLIES: &str = "/sys/class/power_supply";
 
 /// Requests are frequent when one thread takes so many
-const BURST_REQUESTS: u32 = 16;
+const BURST_REQUESTS: u32 = 6;
 /// in this time, and as long as all threads together do.
 const BURST_TIME: Duration = Duration::from_millis(20);
 
@@ -210,9 +210,8 @@ fn shallow_sleep_of(driver: &str, latency: impl Fn(usize) -> Option<u32>) -> Opt
 fn on_battery(supplies: &Path) -> bool {
     let Ok(supplies) = fs::read_dir(supplies) else { return false };
     supplies.flatten().any(|supply| {
-        let says = |file: &str, what: &str| {
-            fs::read_to_string(supply.path().join(file)).is_ok_and(|text| text.trim() == what)
-        };
+        let says =
+            |file: &str, what: &str| fs::read_to_string(supply.path().join(file)).is_ok_and(|text| text.trim() == what);
         // A mouse has a battery, too.
         says("type", "Battery") && says("status", "Discharging") && !says("scope", "Device")
     })

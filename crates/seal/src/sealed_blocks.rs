@@ -43,6 +43,10 @@ impl Blocks for SealedBlocks {
         opened(&key, name, self.below.get_at_hand(name)?).ok()
     }
 
+    fn will_get(&self, name: &Name) {
+        self.below.will_get(name);
+    }
+
     fn put(&self, block: &Block) -> Result<Name> {
         let body = self.key_or_error()?.seal(Context::Block, &block.links, &block.body);
         self.below.put(&Block { links: block.links.clone(), body })

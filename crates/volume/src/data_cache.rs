@@ -2,11 +2,10 @@
 
 use crate::Result;
 use crate::limits::{CHUNK_BYTES, DATA_CACHE_BYTES};
-use block::{Blocks, Name, PIECE_BYTES};
+use block::{Blocks, Name, Patience};
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use std::ops::Range;
 
 pub(crate) struct DataCache(Cache<Name, Bytes, ByLength>);
 
@@ -35,42 +34,53 @@ impl DataCache {
         self.0.clear();
     }
 
-    /// Some bytes of a block, if it is in memory.
-    pub(crate) fn peek(&self, name: &Name, range: Range<usize>) -> Result<Option<Bytes>> {
-        self.0.get(name).map(|body| part(name, &body, range)).transpose()
+    /// Whether a block is in memory.
+    pub(crate) fn has(&self, name: &Name) -> bool {
+        self.0.contains_key(name)
     }
 
-    /// Some bytes of a block, from memory or from a store that has them at hand.
-    pub(crate) fn get_at_hand(&self, blocks: &dyn Blocks, name: &Name, range: Range<usize>) -> Result<Option<Bytes>> {
-        if let Some(found) = self.peek(name, range.clone())? {
-            return Ok(Some(found));
+    /// Fills a buffer with bytes of a block, if it is in memory; false if it is not.
+    pub(crate) fn peek(&self, name: &Name, offset: usize, buffer: &mut [u8]) -> Result<bool> {
+        let Some(body) = self.0.get(name) else { return Ok(false) };
+        copy_part(name, &body, offset, buffer)?;
+        Ok(true)
+    }
+
+    /// The same, from memory or from a store that has the block at hand.
+    pub(crate) fn read_at_hand(
+        &self,
+        blocks: &dyn Blocks,
+        name: &Name,
+        offset: usize,
+        buffer: &mut [u8],
+    ) -> Result<bool> {
+        if self.peek(name, offset, buffer)? || blocks.read_part(name, offset, buffer, Patience::AtHand) {
+            return Ok(true);
         }
-        let Some(block) = blocks.get_at_hand(name) else { return Ok(None) };
+        let Some(block) = blocks.get_at_hand(name) else { return Ok(false) };
         self.0.insert(*name, block.body.clone());
-        part(name, &block.body, range).map(Some)
+        copy_part(name, &block.body, offset, buffer)?;
+        Ok(true)
     }
 
-    /// Some bytes of a block, from memory or from the store. Few of them are had alone if the store can verify them; such pieces are
-    /// not kept, since the kernel keeps what was read.
-    pub(crate) fn get(&self, blocks: &dyn Blocks, name: &Name, range: Range<usize>) -> Result<Bytes> {
-        if let Some(found) = self.peek(name, range.clone())? {
-            return Ok(found);
-        }
-        if range.len() <= PIECE_BYTES
-            && let Some(found) = blocks.get_piece(name, range.clone())
-        {
-            return Ok(found);
+    /// The same, from memory or from the store. A part that the store can verify alone is not kept, since the kernel keeps what was
+    /// read.
+    pub(crate) fn read(&self, blocks: &dyn Blocks, name: &Name, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        if self.peek(name, offset, buffer)? || blocks.read_part(name, offset, buffer, Patience::Unlimited) {
+            return Ok(());
         }
         let body = blocks.get(name)?.body;
         self.0.insert(*name, body.clone());
-        part(name, &body, range)
+        copy_part(name, &body, offset, buffer)
     }
 }
 
-fn part(name: &Name, body: &Bytes, range: Range<usize>) -> Result<Bytes> {
-    if range.end > body.len() {
-        let what = format!("block {name} has {} bytes, an extent wants those up to {}", body.len(), range.end);
+fn copy_part(name: &Name, body: &Bytes, offset: usize, buffer: &mut [u8]) -> Result<()> {
+    let end = offset + buffer.len();
+    let Some(part) = body.get(offset..end) else {
+        let what = format!("block {name} has {} bytes, an extent wants those up to {end}", body.len());
         return Err(block::Error::Corrupt { what }.into());
-    }
-    Ok(body.slice(range))
+    };
+    buffer.copy_from_slice(part);
+    Ok(())
 }

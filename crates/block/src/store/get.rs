@@ -4,9 +4,8 @@ use super::Store;
 use crate::frame::{Codec, Content, Fault, FrameHeader, Subject};
 use crate::limits::AT_HAND_BYTES_MAX;
 use crate::pieces::{PIECE_BYTES, PieceHashes};
-use crate::{Block, Error, Location, Name, Result};
+use crate::{Block, Error, Location, Name, Patience, Result};
 use bytes::Bytes;
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 impl Store {
@@ -84,22 +83,61 @@ impl Store {
         Ok(block)
     }
 
-    /// Some bytes of a block whose pieces are known. Whatever is in the way, reading the whole block tells what it is.
-    pub(super) fn read_piece(&self, name: &Name, range: Range<usize>) -> Option<Bytes> {
-        let hashes = self.pieces.get(name)?;
-        let location = self.locate(name).ok()??;
+    /// Fills a buffer with bytes of a block that lies as it is: of one whose pieces are known only those are read, others only whole.
+    /// Whatever is in the way, [`Self::read_block`] tells what it is.
+    pub(super) fn read_part_of_block(&self, name: &Name, offset: usize, buffer: &mut [u8], patience: Patience) -> bool {
+        let known = self.pieces.get(name);
+        if known.is_none() && (offset > 0 || patience == Patience::AtHand) {
+            return false;
+        }
+        let Ok(Some(location)) = self.locate(name) else { return false };
         let body_bytes = location.data_bytes as usize;
         let is_raw = !location.has_links && location.payload_bytes == location.data_bytes;
-        if !is_raw || hashes.count() != body_bytes.div_ceil(PIECE_BYTES) || range.end > body_bytes {
-            return None;
+        if !is_raw || offset + buffer.len() > body_bytes {
+            return false;
         }
-        let first = range.start / PIECE_BYTES;
-        let (from, to) = (first * PIECE_BYTES, range.end.next_multiple_of(PIECE_BYTES).min(body_bytes));
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let pieces = self.segments.read_payload(location.position, from..to).ok()?;
-        let is_whole = pieces.len() == to - from && hashes.fit(first, &pieces);
-        is_whole.then(|| Bytes::from(pieces).slice(range.start - from..range.end - from))
+        let read = |offset, buffer: &mut [u8]| self.segments.read_payload(location.position, offset, buffer, patience);
+        match known {
+            Some(hashes) => {
+                hashes.count() == body_bytes.div_ceil(PIECE_BYTES)
+                    && read_pieces(&hashes, body_bytes, offset, buffer, read)
+            }
+            None => buffer.len() == body_bytes && read(0, buffer) && self.has_name(buffer, name),
+        }
     }
+
+    /// Whether this is the body of the block with a name; then its pieces are remembered.
+    fn has_name(&self, body: &[u8], name: &Name) -> bool {
+        match PieceHashes::of(body) {
+            Some(pieces) if pieces.name() == *name => {
+                self.pieces.remember(*name, pieces);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Fills a buffer from an offset on with what `read` gives for whole pieces, if that fits their hashes.
+fn read_pieces(
+    hashes: &PieceHashes,
+    body_bytes: usize,
+    offset: usize,
+    buffer: &mut [u8],
+    read: impl Fn(usize, &mut [u8]) -> bool,
+) -> bool {
+    let (first, end) = (offset / PIECE_BYTES, offset + buffer.len());
+    let (from, to) = (first * PIECE_BYTES, end.next_multiple_of(PIECE_BYTES).min(body_bytes));
+    if (from, to) == (offset, end) {
+        return read(from, buffer) && hashes.fit(first, buffer);
+    }
+    let mut pieces = vec![0; to - from];
+    let is_whole = read(from, &mut pieces) && hashes.fit(first, &pieces);
+    if is_whole {
+        buffer.copy_from_slice(&pieces[offset - from..end - from]);
+    }
+    is_whole
 }
 
 fn corrupt(fault: Fault) -> Error {
@@ -118,8 +156,9 @@ mod tests {
     use crate::frame::{Draft, FRAME_HEADER_BYTES};
     use crate::pieces::PIECE_BYTES;
     use crate::recovery::entry;
-    use crate::{Block, Blocks, Compression, Error, Location, MemoryIndex, RealDisk, Store, StoreOptions};
+    use crate::{Block, Blocks, Compression, Error, Location, MemoryIndex, Patience, RealDisk, Store, StoreOptions};
     use std::io::IoSlice;
+    use std::ops::Range;
     use std::sync::Arc;
 
     #[test]
@@ -135,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_of_a_block_that_was_read_is_verified_alone() {
+    fn a_part_of_a_block_is_verified_alone_once_the_whole_was_read() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(RealDisk::new(folder.path()));
         let store = Store::create(disk.clone(), Box::new(MemoryIndex::default()), StoreOptions::default()).unwrap();
@@ -143,22 +182,31 @@ mod tests {
         blake3::Hasher::new().finalize_xof().fill(&mut body);
         let name = store.put(&Block::data(body.clone().into())).unwrap();
         store.sync().unwrap();
+        let read = |range: Range<usize>, patience| {
+            let mut buffer = vec![0; range.len()];
+            store.read_part(&name, range.start, &mut buffer, patience).then_some(buffer)
+        };
+        let part = |range| read(range, Patience::Unlimited);
         let range = PIECE_BYTES + 10..PIECE_BYTES + 4106;
-        assert_eq!(store.get_piece(&name, range.clone()), None, "nothing is known of its pieces yet");
-        store.get(&name).unwrap();
-        assert_eq!(store.get_piece(&name, range.clone()).as_deref(), Some(&body[range.clone()]));
+        assert_eq!(part(range.clone()), None, "nothing is known of its pieces yet");
+        assert_eq!(part(0..body.len()).as_deref(), Some(&body[..]), "the whole needs nothing to be known");
         let (across, end) = (PIECE_BYTES - 1..2 * PIECE_BYTES + 1, body.len() - 5..body.len());
-        assert_eq!(store.get_piece(&name, across.clone()).as_deref(), Some(&body[across]));
-        assert_eq!(store.get_piece(&name, end.clone()).as_deref(), Some(&body[end]));
-        assert_eq!(store.get_piece(&name, body.len() - 5..body.len() + 1), None, "behind the end");
+        let aligned = PIECE_BYTES..3 * PIECE_BYTES;
+        for range in [range.clone(), across, end, aligned, 0..body.len()] {
+            assert_eq!(part(range.clone()).as_deref(), Some(&body[range.clone()]));
+            let at_hand = read(range.clone(), Patience::AtHand);
+            assert!(at_hand.is_none_or(|found| found == body[range]));
+        }
+        assert_eq!(part(body.len() - 5..body.len() + 1), None, "behind the end");
 
         let Location { position, .. } = store.locate(&name).unwrap().unwrap();
         let segment = store.segments.open(position.segment()).unwrap();
         let place = position.offset() as u64 + (FRAME_HEADER_BYTES + 2 * PIECE_BYTES) as u64;
         segment.file().write_at(&[IoSlice::new(&[!body[2 * PIECE_BYTES]])], place).unwrap();
-        let damaged = 2 * PIECE_BYTES + 100..2 * PIECE_BYTES + 200;
-        assert_eq!(store.get_piece(&name, damaged), None, "what is damaged is not served");
-        assert_eq!(store.get_piece(&name, range.clone()).as_deref(), Some(&body[range]), "another piece is whole");
+        for damaged in [2 * PIECE_BYTES + 100..2 * PIECE_BYTES + 200, PIECE_BYTES..3 * PIECE_BYTES, 0..body.len()] {
+            assert_eq!(part(damaged), None, "what is damaged is not served");
+        }
+        assert_eq!(part(range.clone()).as_deref(), Some(&body[range]), "another piece is whole");
         assert!(matches!(store.get(&name), Err(Error::Corrupt { .. })));
     }
 }

@@ -3,7 +3,9 @@
 //! Whoever changes the index holds its turn, so what a turn reads stays true until it writes.
 
 use super::Store;
-use crate::limits::{REREAD_BYTES_MAX, UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX, UNINDEXED_STOP_MAX};
+use crate::limits::{
+    REREAD_BYTES_MAX, UNINDEXED_BYTES_MAX, UNINDEXED_ENTRIES_MAX, UNINDEXED_OVERRUN_MAX, UNINDEXED_STOP_MAX,
+};
 use crate::log::Mark;
 use crate::recent::Entry;
 use crate::{Blocks, IndexState, IndexUpdate, Name, Position, Result, Totals};

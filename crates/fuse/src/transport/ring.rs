@@ -80,6 +80,9 @@ impl Ring {
         while self.live > 0 {
             while let Some(completion) = self.next_completion() {
                 self.complete(&completion, dispatcher, waiting)?;
+                if !self.ring.completion().is_empty() {
+                    self.ring.submit()?;
+                }
             }
             if self.live > 0 {
                 self.submit_and_wait()?;
@@ -120,9 +123,6 @@ impl Ring {
             Some(commit_id) => self.commit(Answered { index, entry, commit_id })?,
             None => waiting.hand_over(later(index, entry, self.returns.clone())),
         }
-        if !self.ring.completion().is_empty() {
-            self.ring.submit()?;
-        }
         Ok(())
     }
 
@@ -145,9 +145,7 @@ impl Ring {
         let mut answered = Vec::new();
         self.returns.take(&mut answered);
         answered.into_iter().try_for_each(|answered| self.commit(answered))?;
-        self.watch_returns()?;
-        self.ring.submit()?;
-        Ok(())
+        self.watch_returns()
     }
 
     /// The kernel gave an entry up. That is how a connection ends; anything else costs us the entry.

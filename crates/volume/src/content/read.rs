@@ -6,7 +6,6 @@ use crate::{Inode, Result, View, Volume};
 use block::Name;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 /// What a stretch of a file reads from.
 enum Content {
@@ -44,8 +43,8 @@ impl Volume {
     }
 }
 
-/// Where bytes of blocks come from; `None` ends the read.
-type Fetch<'a> = &'a dyn Fn(&Name, Range<usize>) -> Result<Option<Bytes>>;
+/// Fills a buffer with bytes of a block from an offset on; false ends the read.
+type Fetch<'a> = &'a dyn Fn(&Name, usize, &mut [u8]) -> Result<bool>;
 
 impl View {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
@@ -63,16 +62,23 @@ impl View {
     fn read_found_at_hand(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
         let contents = &self.contents;
         let is_short = found.0 <= AT_HAND_BYTES_MAX;
-        let fetch = |name: &Name, range| match is_short {
-            true => contents.data.get_at_hand(&*contents.blocks, name, range),
-            false => contents.data.peek(name, range),
+        let fetch = |name: &Name, offset, place: &mut [u8]| match is_short {
+            true => contents.data.read_at_hand(&*contents.blocks, name, offset, place),
+            false => contents.data.peek(name, offset, place),
         };
         self.read_content(found, offset, buffer, &fetch)
     }
 
     fn read_stored(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let contents = &self.contents;
-        let fetch = |name: &Name, range| contents.data.get(&*contents.blocks, name, range).map(Some);
+        if let Content::Extents(extents) = &found.1 {
+            // The first is read at once.
+            let later = extents.values().skip(1).filter_map(|extent| extent.source.stored_name());
+            later.filter(|name| !contents.data.has(name)).for_each(|name| contents.blocks.will_get(&name));
+        }
+        let fetch = |name: &Name, offset, place: &mut [u8]| {
+            contents.data.read(&*contents.blocks, name, offset, place).map(|()| true)
+        };
         let read = self.read_content(found, offset, buffer, &fetch);
         read.map(|length| length.expect("the store has a block or says why not"))
     }
@@ -103,7 +109,9 @@ impl View {
                 let length = content.len().min(buffer.len());
                 buffer[..length].copy_from_slice(&content[..length]);
             }
-            Content::Extents(extents) => return Ok(read_extents(&extents, offset, buffer, fetch)?.map(|()| length)),
+            Content::Extents(extents) => {
+                return Ok(read_extents(&extents, offset, buffer, fetch)?.then_some(length));
+            }
         }
         Ok(Some(length))
     }
@@ -121,12 +129,7 @@ impl View {
     }
 }
 
-fn read_extents(
-    extents: &BTreeMap<u64, Extent>,
-    offset: u64,
-    buffer: &mut [u8],
-    fetch: Fetch<'_>,
-) -> Result<Option<()>> {
+fn read_extents(extents: &BTreeMap<u64, Extent>, offset: u64, buffer: &mut [u8], fetch: Fetch<'_>) -> Result<bool> {
     let end = offset + buffer.len() as u64;
     let mut filled_to = offset;
     for (start, extent) in extents {
@@ -137,23 +140,23 @@ fn read_extents(
         }
         buffer[(filled_to - offset) as usize..(from - offset) as usize].fill(0);
         let place = &mut buffer[(from - offset) as usize..(to - offset) as usize];
-        if read_source(&extent.source, extent.source_offset + (from - start) as u32, place, fetch)?.is_none() {
-            return Ok(None);
+        if !read_source(&extent.source, extent.source_offset + (from - start) as u32, place, fetch)? {
+            return Ok(false);
         }
         filled_to = to;
     }
     buffer[(filled_to - offset) as usize..].fill(0);
-    Ok(Some(()))
+    Ok(true)
 }
 
-fn read_source(source: &Source, offset: u32, buffer: &mut [u8], fetch: Fetch<'_>) -> Result<Option<()>> {
+/// False if the read ends here.
+fn read_source(source: &Source, offset: u32, buffer: &mut [u8], fetch: Fetch<'_>) -> Result<bool> {
     let name = match source {
         Source::Stored(name) => *name,
         Source::Dirty(dirty) => match dirty.read(offset, buffer) {
             Some(name) => name,
-            None => return Ok(Some(())),
+            None => return Ok(true),
         },
     };
-    let from = offset as usize;
-    Ok(fetch(&name, from..from + buffer.len())?.map(|bytes| buffer.copy_from_slice(&bytes)))
+    fetch(&name, offset as usize, buffer)
 }
