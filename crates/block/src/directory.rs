@@ -87,6 +87,7 @@ impl Store {
         let index = Box::new(FjallIndex::renew(&path.join(INDEX_FOLDER))?);
         let store = Self::open_with_progress(Arc::new(RealDisk::new(path)), index, options, progress)?;
         store.keep_lock(lock);
+        store.flush_index()?;
         Ok(store)
     }
 }

@@ -187,7 +187,9 @@ impl<'a> Walk<'a> {
         if self.uncommitted_bytes > REREAD_BYTES_MAX || self.has_gaps {
             self.commit()
         } else if self.position != self.committed {
-            self.sync()
+            self.sync()?;
+            (self.progress)(self.bytes_done, self.bytes_total);
+            Ok(())
         } else {
             Ok(())
         }
