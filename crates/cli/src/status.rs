@@ -35,6 +35,10 @@ pub(crate) struct MountStatus {
     pub(crate) volume: String,
     pub(crate) mountpoint: PathBuf,
     pub(crate) transport: String,
+    /// How long an idle CPU may take to wake up while requests are frequent, in microseconds; none if the kernel is not asked for
+    /// anything.
+    #[serde(default)]
+    pub(crate) idle_latency_microseconds: Option<u32>,
     /// Why sync(2) and syncfs(2) do not make what is written to it durable; none if they do.
     pub(crate) unsynced: Option<String>,
     /// How many requests of each kind the kernel has sent since it was mounted.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use zerocopy::IntoBytes;
 
 const DEVICE: &str = "/dev/cpu_dma_latency";
 const IDLE_DRIVER: &str = "/sys/devices/system/cpu/cpuidle/current_driver";
@@ -179,7 +180,7 @@ impl Drop for IdleLatency {
 
 /// True if the kernel took it.
 fn ask(device: &mut impl Write, microseconds: i32) -> bool {
-    let asked = device.write_all(&microseconds.to_ne_bytes());
+    let asked = device.write_all(microseconds.as_bytes());
     if let Err(error) = &asked {
         tracing::debug!(%error, microseconds, "the kernel takes no bound on the latency of idle CPUs");
     }
@@ -225,9 +226,9 @@ mod tests {
     use std::sync::atomic::AtomicU64;
 
     fn next(device: &mut UnixStream) -> i32 {
-        let mut bytes = [0; 4];
-        device.read_exact(&mut bytes).expect("the thread asks");
-        i32::from_ne_bytes(bytes)
+        let mut microseconds = 0_i32;
+        device.read_exact(microseconds.as_mut_bytes()).expect("the thread asks");
+        microseconds
     }
 
     fn burst(pace: &Pace) {

@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use zerocopy::IntoBytes;
 
 /// Tells a child of the tests where to mount.
 const MOUNTPOINT: &str = "FUSE_TEST_MOUNTPOINT";
@@ -358,6 +359,42 @@ fn without_io_uring_the_device_serves_and_the_reason_is_told() {
     );
     let expected = fuse::ActiveTransport::Device { threads: 3, fallback: None };
     assert_eq!(mounted.capabilities().transport, expected);
+}
+
+/// What the kernel allows now, whoever asked for it, in microseconds.
+fn idle_latency() -> i32 {
+    let mut microseconds = 0_i32;
+    let mut device = File::open("/dev/cpu_dma_latency").expect("opened");
+    device.read_exact(microseconds.as_mut_bytes()).expect("readable");
+    microseconds
+}
+
+fn is_on_battery() -> bool {
+    let supplies = fs::read_dir("/sys/class/power_supply").into_iter().flatten().flatten();
+    let mut states = supplies.filter_map(|supply| fs::read_to_string(supply.path().join("status")).ok());
+    states.any(|state| state.trim() == "Discharging")
+}
+
+#[test]
+fn idle_cpus_wake_up_fast_while_requests_are_frequent() {
+    for transport in transports() {
+        let mounted = Mounted::new(Arc::new(Probe::default()), transport);
+        let Some(bound) = mounted.capabilities().idle_latency else {
+            println!("left out: this kernel does not choose among the sleeps of idle CPUs");
+            return;
+        };
+        if is_on_battery() {
+            println!("left out: a machine on its battery is left alone");
+            return;
+        }
+        eventually("asked for", || {
+            (0..100).for_each(|number| drop(fs::metadata(mounted.path(&format!("missing-{number}")))));
+            idle_latency() <= bound as i32
+        });
+        let config = SessionConfig { idle_latency: false, ..config(transport) };
+        let other = Mounted::with(Arc::new(Probe::default()), &MountOptions::default(), &config);
+        assert_eq!(other.capabilities().idle_latency, None);
+    }
 }
 
 fn config(transport: Transport) -> SessionConfig {

@@ -89,6 +89,12 @@ impl VolumeMount {
         if self.session.capabilities().transport.is_uring() { "io_uring" } else { "/dev/fuse" }
     }
 
+    /// How long an idle CPU may take to wake up while requests are frequent, in microseconds; `None` if the kernel is not asked for
+    /// anything.
+    pub fn idle_latency(&self) -> Option<u32> {
+        self.session.capabilities().idle_latency
+    }
+
     /// How many requests of each kind the kernel has sent, by name.
     pub fn requests(&self) -> Vec<(&'static str, u64)> {
         self.session.requests()

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 /// Returns once the mount serves requests, and prints where it is. A pool that is up already stays as it is. What a killed
 /// node left mounted is taken away first.
 ///
-/// As root, FUSE over io_uring is turned on (the parameter `enable_uring` of the fuse module).
+/// As root, FUSE over io_uring is turned on (the parameter `enable_uring` of the fuse module), and while programs use the mount much
+/// and the machine does not run on its battery, idle CPUs are kept from deep sleep (/dev/cpu_dma_latency): that makes small
+/// operations up to twice as fast.
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala up --store /srv/pool --mount /mnt/pool")]
 pub(crate) struct Up {

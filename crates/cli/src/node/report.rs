@@ -98,6 +98,7 @@ impl Node {
             volume: volume.name.clone(),
             mountpoint: serving.mountpoint().to_owned(),
             transport: serving.transport(),
+            idle_latency_microseconds: serving.idle_latency(),
             unsynced: serving.unsynced(),
             requests: serving.requests(),
         })

@@ -93,6 +93,11 @@ impl Serving {
         self.mount.requests().into_iter().map(|(name, count)| (name.to_ascii_lowercase(), count)).collect()
     }
 
+    /// How long an idle CPU may take to wake up while requests are frequent, in microseconds.
+    pub(super) fn idle_latency(&self) -> Option<u32> {
+        self.mount.idle_latency()
+    }
+
     /// How requests come.
     pub(super) fn transport(&self) -> String {
         self.mount.transport().to_string()

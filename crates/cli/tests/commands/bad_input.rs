@@ -62,13 +62,7 @@ fn a_place_where_a_pool_is_mounted_is_not_taken() {
 fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let pool = Pool::up();
     pool.run(&["down"]).succeeded();
-    let superblock = pool.store().join("store");
-    let mut bytes = fs::read(&superblock).unwrap();
-    bytes[8..12].copy_from_slice(&99u32.to_le_bytes());
-    let checked = bytes.len() - 4;
-    let checksum = crc32c(&bytes[..checked]);
-    bytes[checked..].copy_from_slice(&checksum.to_le_bytes());
-    fs::write(&superblock, bytes).unwrap();
+    make_newer(pool.store());
     let before = tree(pool.store());
     pool.run(&["up"]).failed_saying(&["format 99", "; use a newer pantala"]);
     pool.run(&["store", "reindex"]).failed_saying(&["format 99", "; use a newer pantala"]);
@@ -168,6 +162,17 @@ fn in_own_mounts(pool: &Pool, before: &str, after: &str) -> Outcome {
     // Who is not root may mount in a user namespace of its own.
     unshare.args(if is_root() { &["--mount"][..] } else { &["--mount", "--map-root-user"] });
     Outcome::of(unshare.args(["sh", "-c", &script]).env("PANTALA_STORE", pool.store()))
+}
+
+/// As if a version had used a store whose format this one does not know.
+pub(crate) fn make_newer(store: &Path) {
+    let superblock = store.join("store");
+    let mut bytes = fs::read(&superblock).expect("a store");
+    bytes[8..12].copy_from_slice(&99u32.to_le_bytes());
+    let checked = bytes.len() - 4;
+    let checksum = crc32c(&bytes[..checked]);
+    bytes[checked..].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(&superblock, bytes).expect("written");
 }
 
 fn last_segment(store: &Path) -> PathBuf {

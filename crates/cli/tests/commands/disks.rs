@@ -19,11 +19,11 @@ const SHUTDOWN: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<u32>(b'X',
 /// Everything fails from now on, and what is not in the file system's journal is lost (`EXT4_GOING_FLAGS_NOLOGFLUSH`).
 const WITHOUT_FLUSH: u32 = 2;
 
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
 /// An ext4 of its own, and the file system that its image lies in.
 pub(crate) struct Disk {
-    below: PathBuf,
+    pub(crate) below: PathBuf,
     pub(crate) at: PathBuf,
 }
 
@@ -58,12 +58,12 @@ impl Disk {
         run(Command::new("umount").arg(&self.at));
     }
 
-    fn mount_again(&self) {
+    pub(crate) fn mount_again(&self) {
         self.unmount();
         self.mount();
     }
 
-    fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) {
         let disk = File::open(&self.at).unwrap();
         // SAFETY: the kernel reads a u32 through the pointer that Setter passes.
         let shutdown = unsafe { rustix::ioctl::Setter::<SHUTDOWN, u32>::new(WITHOUT_FLUSH) };
@@ -135,7 +135,7 @@ fn health(pool: &Pool) -> String {
 }
 
 /// Takes all the space that there is in a directory.
-fn fill(path: &Path) {
+pub(crate) fn fill(path: &Path) {
     let mut ballast = File::create(path).unwrap();
     let piece = vec![0; 64 << 10];
     let full = (0..).find_map(|_| ballast.write_all(&piece).err()).unwrap();

@@ -9,6 +9,7 @@ mod encrypted;
 mod erase;
 mod gc;
 mod killed;
+mod mirror_drives;
 mod mirror_schedule;
 mod mirrors;
 mod ordinary_user;

@@ -12,31 +12,31 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A directory as a drive would be mounted, in the pool's folder.
-fn drive(pool: &Pool) -> String {
+pub(crate) fn drive(pool: &Pool) -> String {
     let drive = pool.home().canonicalize().unwrap().join("drive");
     fs::create_dir(&drive).unwrap();
     drive.join("pantala").to_str().unwrap().to_owned()
 }
 
-fn fill(pool: &Pool, text: &str) {
+pub(crate) fn fill(pool: &Pool, text: &str) {
     fs::create_dir_all(pool.mount().join("folder")).unwrap();
     fs::write(pool.mount().join("folder/file"), text).unwrap();
     fs::write(pool.mount().join("large"), text.repeat(100_000)).unwrap();
 }
 
-fn json(outcome: Outcome) -> Value {
+pub(crate) fn json(outcome: Outcome) -> Value {
     serde_json::from_str(&outcome.succeeded()).expect("JSON")
 }
 
 /// What a pool at a store shows, mounted in a folder beside.
-fn look(pool: &Pool, store: &str) -> (String, PathBuf) {
+pub(crate) fn look(pool: &Pool, store: &str) -> (String, PathBuf) {
     let mount = pool.home().join("look");
     fs::create_dir_all(&mount).unwrap();
     pool.run(&["up", "--store", store, "--mount", mount.to_str().unwrap()]).succeeded();
     (fs::read_to_string(mount.join("folder/file")).unwrap(), mount)
 }
 
-fn take_down(pool: &Pool, store: &str) {
+pub(crate) fn take_down(pool: &Pool, store: &str) {
     pool.run(&["down", "--store", store]).succeeded();
 }
 
@@ -392,41 +392,8 @@ fn what_cannot_be_synced_says_why_and_changes_nothing() {
     take_down(&pool, &drive);
 }
 
-#[test]
-fn a_target_on_a_full_or_read_only_disk_keeps_what_it_had() {
-    if !is_root() {
-        return;
-    }
-    let pool = Pool::up();
-    let drive = drive(&pool);
-    let folder = Path::new(&drive).parent().unwrap();
-    let mount = |options: &str| {
-        let mounted = Outcome::of(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder));
-        mounted.succeeded();
-    };
-    mount("size=160m");
-    fill(&pool, "one");
-    pool.run(&["mirror", "add", "main", &drive]).succeeded();
-    pool.run(&["mirror", "sync"]).succeeded();
-    let bytes: Vec<u8> = (0..200u64 << 17).flat_map(noise).collect();
-    fs::write(pool.mount().join("noise"), bytes).unwrap();
-    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "full"]);
-    assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "partial");
-    mount_again(folder, "ro");
-    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "ead-only"]);
-    mount_again(folder, "rw,size=600m");
-    pool.run(&["mirror", "sync"]).succeeded();
-    assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "in-step");
-    Outcome::of(Command::new("umount").arg(folder)).succeeded();
-}
-
 /// Eight bytes that do not compress.
-fn noise(number: u64) -> [u8; 8] {
+pub(crate) fn noise(number: u64) -> [u8; 8] {
     let mixed = (number ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_le_bytes()
-}
-
-fn mount_again(folder: &Path, options: &str) {
-    let options = format!("remount,{options}");
-    Outcome::of(Command::new("mount").args(["-o", &options]).arg(folder)).succeeded();
 }
