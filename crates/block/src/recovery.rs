@@ -10,7 +10,8 @@
 //!   segment that follows names the place where its predecessor ended.
 //! - If anything says that the log was durable beyond that end, then this is damage and not a torn tail: the log is left as it is, and
 //!   takes no writes. What can be read behind the damage is found, but does not go into the index, so that the next opening finds the
-//!   damage again.
+//!   damage again. A block whose header is whole is another matter: where it ends is known, and it is damaged as any other block
+//!   may be.
 
 mod rest;
 mod walk;
@@ -59,6 +60,8 @@ pub(crate) struct Unindexed {
     pub(crate) entries: Vec<(Name, Entry)>,
     /// The roots, in the log's order.
     pub(crate) roots: Vec<(u64, Position)>,
+    /// Blocks that are damaged, and what is wrong with them. The index may know of them.
+    pub(crate) damaged_blocks: Vec<(Name, String)>,
 }
 
 /// Opens the log that lies in some segments and brings the index up to its end, or close to it.
@@ -76,14 +79,20 @@ pub(crate) fn recover(
         segments.finish_retiring();
     }
     let mut walk = Walk::new(&segments, index, indexed, progress)?;
-    let is_blank = match walk.run() {
-        Ok(fault @ Fault::Unsupported(_)) => rest::check(&segments, walk.headers(), walk.position(), durable, fault)?,
-        Ok(fault) => match rest::check(&segments, walk.headers(), walk.position(), durable, fault) {
-            Err(Error::Corrupt { what }) => return damaged(&segments, options, index, walk, what),
-            checked => checked?,
-        },
-        Err(Error::Corrupt { what }) => return damaged(&segments, options, index, walk, what),
-        Err(error) => return Err(error),
+    let is_blank = loop {
+        let end = walk.run();
+        let is_of_newer_version = matches!(end, Ok(Fault::Unsupported(_)));
+        let check = |fault| rest::check(&segments, walk.headers(), walk.position(), durable, fault);
+        match end.and_then(check) {
+            Ok(is_blank) => break is_blank,
+            Err(error) if is_of_newer_version => return Err(error),
+            Err(Error::Corrupt { what }) => {
+                if !walk.pass_damaged_block(&what)? {
+                    return damaged(&segments, options, index, walk, what);
+                }
+            }
+            Err(error) => return Err(error),
+        }
     };
     let unindexed = walk.finish()?;
     let end = Mark { position: walk.position(), log_bytes: walk.log_bytes() };

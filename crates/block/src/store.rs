@@ -148,7 +148,7 @@ impl Store {
             Access::Write => unindexed.damage.clone(),
             Access::Read => Some(unindexed.damage.clone().unwrap_or_else(|| READ_ONLY.to_owned())),
         };
-        Ok(Self {
+        let store = Self {
             disk,
             options,
             segments,
@@ -169,7 +169,9 @@ impl Store {
             reads: AtomicU64::new(0),
             deduplicated: AtomicU64::new(0),
             lock: Mutex::new(None),
-        })
+        };
+        unindexed.damaged_blocks.iter().for_each(|(name, what)| store.note_damaged(name, what));
+        Ok(store)
     }
 
     /// Keeps a directory's lock for as long as the store lives.

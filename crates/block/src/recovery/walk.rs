@@ -9,7 +9,7 @@ use crate::segment_file::SegmentFile;
 use crate::segment_header::SegmentHeader;
 use crate::segments::Segments;
 use crate::store::next_frame;
-use crate::{Error, Index, IndexState, IndexUpdate, Location, Position, RecordKind, Result};
+use crate::{Error, Index, IndexState, IndexUpdate, Location, Name, Position, RecordKind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ pub(super) struct Walk<'a> {
     position: Position,
     committed: Position,
     uncommitted_bytes: u64,
+    /// The block at whose payload the walk stopped.
+    stopped_at: Option<FrameHeader>,
+    damaged_blocks: Vec<(Name, String)>,
     /// Whether segments were retired that the walk came past: what it finds may lack what it links to.
     has_gaps: bool,
     update: IndexUpdate,
@@ -56,6 +59,8 @@ impl<'a> Walk<'a> {
             position,
             committed,
             uncommitted_bytes,
+            stopped_at: None,
+            damaged_blocks: Vec::new(),
             has_gaps,
             update,
             bytes_done,
@@ -152,6 +157,7 @@ impl<'a> Walk<'a> {
             damage: None,
             entries: entries.map(|(name, location)| (name, Entry { location, is_copy: false })).collect(),
             roots: std::mem::take(&mut self.update.roots),
+            damaged_blocks: std::mem::take(&mut self.damaged_blocks),
         }
     }
 
@@ -236,12 +242,24 @@ impl<'a> Walk<'a> {
                 Err(fault) => return Ok(Some(fault)),
             };
             if let Err(fault) = scan.payload(&header)? {
+                self.stopped_at = Some(header);
                 return Ok(Some(fault));
             }
             scan.skip(&header);
             self.take(&header, scan.position())?;
         }
         Ok(None)
+    }
+
+    /// Goes on behind the frame at which the walk stopped, if it is a block of which only the content is damaged. The log must be known
+    /// to go on there.
+    pub(super) fn pass_damaged_block(&mut self, what: &str) -> Result<bool> {
+        let Some(header) = self.stopped_at.take() else { return Ok(false) };
+        let Subject::Block(name) = header.subject else { return Ok(false) };
+        let next = Position::new(self.position.segment(), self.position.offset() + header.frame_bytes());
+        self.take(&header, next)?;
+        self.damaged_blocks.push((name, what.to_owned()));
+        Ok(true)
     }
 
     fn take(&mut self, header: &FrameHeader, next: Position) -> Result<()> {
@@ -251,6 +269,8 @@ impl<'a> Walk<'a> {
         self.update.totals.log_bytes += header.frame_bytes() as u64;
         match header.subject {
             Subject::Block(name) => {
+                // What was damaged was written anew.
+                self.damaged_blocks.retain(|(damaged, _)| *damaged != name);
                 let entry = entry(position, header);
                 entry.add_to(&mut self.update.totals);
                 self.update.entries.push((name, entry.location));

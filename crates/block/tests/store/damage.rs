@@ -75,7 +75,7 @@ fn reason(store: &Store) -> String {
 #[test]
 fn damage_in_the_middle_of_the_log_is_not_taken_for_a_torn_tail() {
     let (disk, _, blocks) = filled();
-    disk.flip(&segment(2), 64 + 64 + 10, 1);
+    disk.flip(&segment(2), 64 + 8, 1);
     let before = disk.operations();
     let index = MemoryIndex::default();
     for _ in 0..2 {
@@ -99,6 +99,33 @@ fn damage_in_the_middle_of_the_log_is_not_taken_for_a_torn_tail() {
         "only names and the segment before were synced: {}",
         disk.operations() - before
     );
+}
+
+#[test]
+fn damaged_content_that_the_index_does_not_reach_is_of_its_block_alone_and_heals() {
+    let (disk, _, blocks) = filled();
+    disk.flip(&segment(2), 64 + 64 + 10, 1);
+    let index = MemoryIndex::default();
+    for _ in 0..2 {
+        let store = open(&disk, &index).unwrap();
+        assert_eq!(store.health(), Health::Ok);
+        let damaged = store.damaged();
+        assert!(damaged.len() == 1 && damaged[0].what.contains("segment 2 at 64"), "{damaged:?}");
+        let lost = |block: &&(Name, Block)| store.get(&block.0).is_err();
+        assert_eq!(blocks.iter().filter(lost).map(|(name, _)| *name).collect::<Vec<_>>(), [damaged[0].name]);
+        assert!((0..3).all(|stream| store.latest_root(stream).unwrap().is_some()));
+    }
+    let store = open(&disk, &index).unwrap();
+    let name = store.damaged()[0].name;
+    let (_, block) = blocks.iter().find(|(other, _)| *other == name).unwrap();
+    assert!(store.repair(block).unwrap());
+    store.sync().unwrap();
+    drop(store);
+    for index in [&index, &MemoryIndex::default()] {
+        let store = open(&disk, index).unwrap();
+        assert_eq!(store.damaged(), []);
+        assert_holds(&store, &blocks);
+    }
 }
 
 #[test]

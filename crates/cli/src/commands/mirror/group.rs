@@ -121,7 +121,11 @@ impl Work<'_> {
         for (synced, target) in synced.iter_mut().zip(targets) {
             // What the replica has let go of takes space until somebody needs it: a drive has no node that would collect it beforehand.
             if synced.as_ref().is_err_and(is_full) {
-                let again = self.sync_with_room(target).unwrap_or_else(|error| Some((Err(error), 0)));
+                let again = self.sync_with_room(target).unwrap_or_else(|error| {
+                    // A drive that takes no room back has no more to say than that it is full.
+                    tracing::debug!(%error, "the garbage of a full target stays");
+                    None
+                });
                 if let Some((again, bytes)) = again {
                     *synced = again;
                     helped_bytes += bytes;
