@@ -46,8 +46,17 @@ fn reopen(disk: &SimDisk, index: &MemoryIndex) -> Pool {
     open_pool_with(&disk.image(), index.snapshot(), false, &Arc::default()).unwrap()
 }
 
+/// In the header of a frame, from where it lies.
+const IN_HEADER: u64 = 8;
+/// In what follows it.
+const IN_CONTENT: u64 = 70;
+
+fn segment(position: Position) -> String {
+    format!("segments/{:010}.segment", position.segment())
+}
+
 fn flip(disk: &SimDisk, position: Position) {
-    disk.flip(&format!("segments/{:010}.segment", position.segment()), position.offset() as u64 + 70, 1);
+    disk.flip(&segment(position), position.offset() as u64 + IN_CONTENT, 1);
 }
 
 #[test]
@@ -113,8 +122,8 @@ fn a_volume_whose_journal_is_damaged_is_as_it_was_before_and_read_only() {
     write(&pool, VolumeId::FIRST, b"more").unwrap();
 }
 
-#[test]
-fn a_pool_on_a_damaged_log_without_an_index_is_read_only_and_shows_what_is_sound() {
+/// A pool whose index is lost and a block of whose log is damaged, at so many bytes from where it lies; all that is whole can be had.
+fn without_index(damaged_at: u64) -> Pool {
     let (disk, index) = (SimDisk::new(), MemoryIndex::default());
     let (pool, second) = filled(&disk, &index);
     let volume = pool.volume(VolumeId::FIRST).unwrap();
@@ -122,13 +131,32 @@ fn a_pool_on_a_damaged_log_without_an_index_is_read_only_and_shows_what_is_sound
     volume.write(file, 0, &[7; 20_000], Privileges::Keep).unwrap();
     pool.checkpoint().unwrap();
     let block = block::Block::data(vec![7; 20_000].into()).name();
-    flip(&disk, block::Index::get(&index, &block).unwrap().unwrap().position);
+    let position = block::Index::get(&index, &block).unwrap().unwrap().position;
+    disk.flip(&segment(position), position.offset() as u64 + damaged_at, 1);
     drop((volume, pool));
     let pool = reopen(&disk, &MemoryIndex::default());
-    assert!(matches!(pool.store().health(), block::Health::ReadOnly { .. }));
     for id in [VolumeId::FIRST, second] {
         assert_eq!(read(&pool, id, b"new").unwrap(), b"new");
     }
     assert!(read(&pool, VolumeId::FIRST, b"large").is_err());
+    pool
+}
+
+#[test]
+fn a_pool_on_a_damaged_log_without_an_index_is_read_only_and_shows_what_is_sound() {
+    let pool = without_index(IN_HEADER);
+    assert!(matches!(pool.store().health(), block::Health::ReadOnly { .. }));
     pool.sync().unwrap();
+}
+
+#[test]
+fn a_damaged_block_in_a_log_without_an_index_is_named_and_nothing_else_is_lost() {
+    let pool = without_index(IN_CONTENT);
+    assert_eq!(pool.store().health(), block::Health::Ok);
+    assert_eq!(pool.store().damaged().len(), 1);
+    let volume = pool.volume(VolumeId::FIRST).unwrap();
+    let (file, _) = volume.make(Inode::ROOT, b"again", NewInode::File, 0o600, OWNER).unwrap();
+    volume.write(file, 0, &[7; 20_000], Privileges::Keep).unwrap();
+    pool.sync().unwrap();
+    assert!(read(&pool, VolumeId::FIRST, b"large").is_ok(), "the same content, written anew");
 }

@@ -56,16 +56,20 @@ fn repair(disk: &SimDisk, index: &MemoryIndex) -> Result<(Pool, Vec<RepairedVolu
     Pool::repair(Arc::new(open()?), pool_options())
 }
 
+/// Changes the content of a frame.
 fn flip(disk: &SimDisk, position: Position) {
-    disk.flip(&format!("segments/{:010}.segment", position.segment()), position.offset() as u64 + 70, 1);
+    flip_at(disk, position, 70);
 }
 
-/// Damages the large file's content, which the index does not know: so the log is damaged.
-fn damage_log(disk: &SimDisk, index: &MemoryIndex) -> Position {
+fn flip_at(disk: &SimDisk, position: Position, offset: u64) {
+    disk.flip(&format!("segments/{:010}.segment", position.segment()), position.offset() as u64 + offset, 1);
+}
+
+/// Damages the header of the large file's block, which the index does not know: so where it ends is lost, and the log is damaged.
+fn damage_log(disk: &SimDisk, index: &MemoryIndex) {
     let block = block::Block::data(vec![7; 20_000].into()).name();
     let position = block::Index::get(index, &block).unwrap().unwrap().position;
-    flip(disk, position);
-    position
+    flip_at(disk, position, 8);
 }
 
 fn check_whole(disk: &SimDisk, index: &MemoryIndex, second: VolumeId, what: &str) {
