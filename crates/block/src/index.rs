@@ -10,10 +10,11 @@
 mod fjall;
 mod memory;
 mod private_copy;
+mod reopened;
 mod table_lists;
 
-pub use fjall::FjallIndex;
 pub use memory::MemoryIndex;
+pub use reopened::FjallIndex;
 
 use crate::{Name, Position, Result, StoreId};
 
@@ -44,6 +45,11 @@ pub trait Index: Send + Sync {
 
     /// Takes notes, and removes those without a value: all of them or none. A crash may take the last ones with it.
     fn write_notes(&self, notes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()>;
+
+    /// Goes up each time that the last notes may be gone, though nothing was closed.
+    fn generation(&self) -> u64 {
+        0
+    }
 
     /// Belongs to the store from now on, without entries and with the watermark at the start. An index that has entries may refuse.
     fn reset(&self, store: StoreId) -> Result<()>;

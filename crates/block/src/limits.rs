@@ -3,6 +3,7 @@
 use crate::frame::{FRAME_ALIGNMENT_BYTES, FRAME_HEADER_BYTES};
 use crate::segment_header::SEGMENT_HEADER_BYTES;
 use crate::{BODY_BYTES_MAX, LINKS_MAX, Name};
+use std::time::Duration;
 
 /// Size of a new segment unless the options say otherwise.
 pub(crate) const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
@@ -152,6 +153,12 @@ pub(crate) const INGESTED_NOTES_MIN: usize = 1024;
 
 /// Threads that compact the index.
 pub(crate) const INDEX_THREADS: usize = 1;
+
+/// What a disk must take, in bytes, before an index that takes no writes any more is opened anew there,
+pub(crate) const INDEX_PROBE_BYTES: usize = 1 << 20;
+
+/// and how long after a failure it is tried again.
+pub(crate) const INDEX_REOPENING_INTERVAL: Duration = Duration::from_secs(1);
 
 const _: () = assert!(FRAME_BYTES_MAX as u64 + SEGMENT_HEADER_BYTES as u64 <= SEGMENT_BYTES_MAX);
 const _: () = assert!(SEGMENT_BYTES_MAX + FRAME_BYTES_MAX as u64 <= u32::MAX as u64);

@@ -57,6 +57,8 @@ struct Books {
     sums: Sums,
     /// When the newest states were looked at.
     as_of: Timestamp,
+    /// Of the notes that they were read from: notes of another one may lack the last that were written.
+    generation: u64,
 }
 
 /// A volume at a moment: what it keeps, and its newest state.
@@ -108,13 +110,18 @@ impl Ledger {
     fn with_books<R>(&self, shared: &Shared, volumes: &[Arc<Volume>], read: impl FnOnce(&Books) -> R) -> Result<R> {
         shared.store.check_writable()?;
         let mut slot = self.books.lock();
-        let mut books = match slot.take() {
+        let is_current = |books: &Books| books.generation == shared.store.notes_generation();
+        let mut books = match slot.take().filter(is_current) {
             Some(books) => books,
             None => Books::load(shared, volumes)?,
         };
         if let Err(error) = books.bring_up(shared, volumes) {
             tracing::info!(%error, "what takes the space is found out anew");
             books = Books::renew(shared)?;
+            books.bring_up(shared, volumes)?;
+        }
+        if !is_current(&books) {
+            books = Books::load(shared, volumes)?;
             books.bring_up(shared, volumes)?;
         }
         let found = read(&books);
@@ -129,20 +136,23 @@ impl Books {
             let volume = volumes.iter().find(|volume| volume.id == id);
             volume.map_or(&shared.plain.nodes, |volume| &volume.contents.nodes).clone()
         };
+        let generation = shared.store.notes_generation();
         let chains = chain::load(shared, &nodes_of)?;
         match (chains, Sums::load(&shared.store)?) {
-            (Some(chains), Some(sums)) => Ok(Self { chains, sums, as_of: Timestamp::FIRST }),
+            (Some(chains), Some(sums)) => Ok(Self { chains, sums, as_of: Timestamp::FIRST, generation }),
             _ => Self::renew(shared),
         }
     }
 
     /// Books of nothing.
     fn renew(shared: &Shared) -> Result<Self> {
+        let generation = shared.store.notes_generation();
         loop {
             let notes = shared.store.notes(&[], LEDGER_BATCH_BLOCKS)?;
             let gone: Vec<Note> = notes.into_iter().map(|(key, _)| (key, None)).collect();
             if gone.is_empty() {
-                return Ok(Self { chains: BTreeMap::new(), sums: Sums::default(), as_of: Timestamp::FIRST });
+                let (chains, sums) = (BTreeMap::new(), Sums::default());
+                return Ok(Self { chains, sums, as_of: Timestamp::FIRST, generation });
             }
             shared.store.write_notes(&gone)?;
         }

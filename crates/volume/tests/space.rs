@@ -17,6 +17,8 @@ const CONTENTS: u64 = 12;
 struct World {
     disk: SimDisk,
     index: MemoryIndex,
+    /// What the index was some time ago.
+    earlier: MemoryIndex,
     clock: Arc<Clock>,
     pool: Option<Pool>,
     random: Random,
@@ -28,7 +30,8 @@ impl World {
         let store = Store::create(Arc::new(disk.clone()), Box::new(index.clone()), options()).unwrap();
         let clock = Arc::<Clock>::default();
         let pool = Some(open(store, &clock));
-        Self { disk, index, clock, pool, random: Random::new(seed) }
+        let earlier = index.snapshot();
+        Self { disk, index, earlier, clock, pool, random: Random::new(seed) }
     }
 
     fn pool(&self) -> &Pool {
@@ -41,6 +44,7 @@ impl World {
         self.pool = None;
         if self.random.percent(30) {
             self.index = MemoryIndex::default();
+            self.earlier = self.index.clone();
         }
         let store = Store::open(Arc::new(self.disk.clone()), Box::new(self.index.clone()), options()).unwrap();
         self.pool = Some(open(store, &self.clock));
@@ -76,7 +80,13 @@ impl World {
                     volume.roll_back(&volume.snapshot(&snapshot).unwrap().root, &format!("b{number}")).unwrap();
                 }
             }
-            18 => self.check_told(),
+            18 if self.random.percent(40) => self.earlier = self.index.snapshot(),
+            18 => {
+                if self.random.percent(30) {
+                    self.index.lose_notes_since(&self.earlier);
+                }
+                self.check_told();
+            }
             _ if self.random.percent(20) => self.restart(),
             _ => collect(self.pool()),
         }
@@ -205,7 +215,8 @@ fn collect(pool: &Pool) {
 
 #[test]
 fn what_is_told_is_what_walking_all_trees_finds() {
-    for seed in 0..12 {
+    let seeds = std::env::var("SPACE_SEEDS").map_or(12, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
         let mut world = World::new(seed);
         for number in 0..150 {
             world.step(number);

@@ -18,14 +18,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 const STATE_KEY: &[u8] = b"state";
 
-/// An index in a folder.
-pub struct FjallIndex {
+/// An index in a folder, for as long as fjall takes writes.
+pub(super) struct OpenIndex {
     path: String,
+    /// Whether fjall has refused a write for ever: it does so once one of its journal has failed.
+    is_poisoned: AtomicBool,
     database: Database,
     blocks: Keyspace,
     roots: Keyspace,
@@ -58,14 +61,14 @@ struct RawState {
     whole_from: U64,
 }
 
-impl FjallIndex {
+impl OpenIndex {
     /// Opens the index in a folder, or makes one there.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         Self::open_database(path).map_err(|error| failed("open", path, error))
     }
 
     /// Opens the index in a folder; one that is damaged gives way to a new one, which the store fills from its log.
-    pub fn open_or_renew(path: &Path) -> Result<Self> {
+    pub(super) fn open_or_renew(path: &Path) -> Result<Self> {
         match Self::open_database(path) {
             Err(error) if is_damage(&error) => {
                 tracing::warn!(%error, path = %path.display(), "the index is damaged and is made again from the segments");
@@ -85,7 +88,7 @@ impl FjallIndex {
 
     /// Opens a copy of the index in a folder, which stays as it is; `copy` is a folder that is not there. An index that is damaged, is
     /// not there, or cannot be read is an empty one in the copy, which the store fills from its log.
-    pub fn open_copy(path: &Path, copy: &Path) -> Result<Self> {
+    pub(super) fn open_copy(path: &Path, copy: &Path) -> Result<Self> {
         match private_copy::make(path, copy) {
             Ok(()) => Self::open_or_renew(copy),
             Err(error) => {
@@ -113,7 +116,7 @@ impl FjallIndex {
     }
 
     /// Removes the index in a folder and makes an empty one.
-    pub fn renew(path: &Path) -> Result<Self> {
+    pub(super) fn renew(path: &Path) -> Result<Self> {
         match std::fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::disk("remove", &path.display().to_string(), error))
@@ -141,7 +144,8 @@ impl FjallIndex {
         let roots = database.keyspace("roots", options)?;
         let state = database.keyspace("state", options)?;
         let notes = database.keyspace("notes", options)?;
-        Ok(Self { path: path.display().to_string(), database, blocks, roots, state, notes })
+        let (path, is_poisoned) = (path.display().to_string(), AtomicBool::new(false));
+        Ok(Self { path, is_poisoned, database, blocks, roots, state, notes })
     }
 
     fn ingest_blocks(&self, update: &IndexUpdate) -> Result<()> {
@@ -170,7 +174,17 @@ impl FjallIndex {
     }
 
     fn failed(&self, operation: &'static str) -> impl Fn(fjall::Error) -> Error + '_ {
-        move |error| failed(operation, Path::new(&self.path), error)
+        move |error| {
+            if matches!(error, fjall::Error::Poisoned) {
+                self.is_poisoned.store(true, Ordering::Relaxed);
+            }
+            failed(operation, Path::new(&self.path), error)
+        }
+    }
+
+    /// Whether it takes no writes any more until it is opened anew.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::Relaxed)
     }
 
     fn damaged(&self) -> Error {
@@ -195,7 +209,7 @@ impl FjallIndex {
     }
 }
 
-impl Index for FjallIndex {
+impl Index for OpenIndex {
     fn get(&self, name: &Name) -> Result<Option<Location>> {
         let Some(value) = self.blocks.get(name.as_bytes()).map_err(self.failed("read"))? else {
             return Ok(None);

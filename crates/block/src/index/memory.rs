@@ -21,12 +21,21 @@ struct Content {
     totals: Totals,
     whole_from: Position,
     notes: BTreeMap<Vec<u8>, Vec<u8>>,
+    generation: u64,
 }
 
 impl MemoryIndex {
     /// A copy that goes its own way from now on.
     pub fn snapshot(&self) -> Self {
         Self { content: Arc::new(RwLock::new(self.content.read().clone())) }
+    }
+
+    /// As if it was opened anew and had lost the notes that were written since a copy was made of it.
+    pub fn lose_notes_since(&self, copy: &Self) {
+        let notes = copy.content.read().notes.clone();
+        let mut content = self.content.write();
+        content.notes = notes;
+        content.generation += 1;
     }
 }
 
@@ -86,6 +95,10 @@ impl Index for MemoryIndex {
             };
         }
         Ok(())
+    }
+
+    fn generation(&self) -> u64 {
+        self.content.read().generation
     }
 
     fn reset(&self, store: StoreId) -> Result<()> {

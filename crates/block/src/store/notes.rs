@@ -22,6 +22,11 @@ impl Store {
         self.index.write_notes(notes)
     }
 
+    /// Goes up each time that the last notes may be gone, as after a crash.
+    pub fn notes_generation(&self) -> u64 {
+        self.index.generation()
+    }
+
     /// Bytes that a block takes in the log, its frame's header and padding included; `None` if it is not there.
     pub fn bytes_of(&self, name: &Name) -> Result<Option<u64>> {
         Ok(self.locate(name)?.map(|location| location.frame_bytes() as u64))
