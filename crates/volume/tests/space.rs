@@ -215,7 +215,7 @@ fn collect(pool: &Pool) {
 
 #[test]
 fn what_is_told_is_what_walking_all_trees_finds() {
-    let seeds = std::env::var("SPACE_SEEDS").map_or(12, |seeds| seeds.parse().unwrap());
+    let seeds = std::env::var("SPACE_SEEDS").map_or(40, |seeds| seeds.parse().unwrap());
     for seed in 0..seeds {
         let mut world = World::new(seed);
         for number in 0..150 {

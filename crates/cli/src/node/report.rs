@@ -155,7 +155,9 @@ impl Node {
     fn check_store(&self, problems: &mut Vec<String>) -> bool {
         let store = self.pool.store();
         problems.extend(store.index_problem().map(|why| {
-            format!("the index takes no changes: {why}; nothing is lost; once the disk is well, `pantala down` and `pantala up` open it anew")
+            format!(
+                "the index takes no changes: {why}; nothing is lost, and it goes on by itself once the disk is well"
+            )
         }));
         match store.health() {
             block::Health::Ok => false,
