@@ -43,6 +43,7 @@ pub use verify::ObjectVerifiable;
 
 use home::{Home, identities};
 use mirror::{Listed, Origin, ReplicaMode};
+use volume::Retention;
 
 /// An object store with replicas in it.
 pub struct ObjectPlace {
@@ -90,6 +91,16 @@ impl ObjectPlace {
         let mut work = work::Work::begin(&home, manifest)?;
         work.commit(|_| {})?;
         Ok(work.prune()?)
+    }
+
+    /// Sets what the replica of a volume keeps of the past, from the next sync on.
+    pub fn set_retention(&self, which: &str, retention: &str) -> mirror::Result<()> {
+        let retention =
+            retention.parse::<Retention>().map_err(|error| mirror::Error::Objects { why: error.to_string() })?;
+        let source = self.source(which)?;
+        let home = Home::new(&self.bucket, mirror::SourceVolume::origin(&source).identity);
+        let Some(manifest) = home.newest()? else { return Ok(()) };
+        Ok(work::Work::begin(&home, manifest)?.commit(|manifest| manifest.retention = retention.to_string())?)
     }
 
     /// Everything that is there, to be verified.

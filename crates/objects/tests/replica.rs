@@ -117,6 +117,28 @@ fn a_volume_goes_to_an_object_store_and_a_new_store_gets_it_back() {
 }
 
 #[test]
+fn what_a_replica_keeps_of_the_past_is_its_own_and_can_be_set() {
+    let (_, place) = places();
+    let objects = Objects::new();
+    push(&place, &objects, CREATE).unwrap();
+    let kept_after = |retention: &str| {
+        objects.place.set_retention("main", retention).unwrap();
+        for round in 0..3 {
+            write_file(&place, "file", 5000, round);
+            place.volume().checkpoint().unwrap();
+            push(&place, &objects, ReplicaMode::default()).unwrap();
+        }
+        objects.place.source("main").unwrap().origin().kept.len()
+    };
+    let few = kept_after("none");
+    assert!(kept_after("forever:all") >= few + 2);
+    assert_eq!(kept_after("none"), few, "what is not kept any more goes with a later sync");
+    let refused = objects.place.set_retention("main", "often").unwrap_err();
+    assert!(refused.to_string().contains("is no retention"), "{refused}");
+    assert!(objects.place.set_retention("other", "none").is_err());
+}
+
+#[test]
 fn many_syncs_leave_few_objects_beside_the_packs() {
     let (clock, place) = places();
     let objects = Objects::new();

@@ -168,7 +168,7 @@ pub(crate) struct MirrorPromote {
     pub(crate) json: bool,
 }
 
-/// Say when a mirror is synced by itself
+/// Say when a mirror is synced by itself, and what its replica keeps of the past
 ///
 /// With --every the node does so as long as it is up, as the user that it runs as. What it missed while it was down or the machine slept
 /// it makes up for at once. Where a sync fails, as it does while a drive is away, it tries again after 5 minutes; `pantala mirror status`
@@ -178,8 +178,9 @@ pub(crate) struct MirrorPromote {
 /// desktop says when it is safe to unplug.
 #[derive(Args)]
 #[command(after_help = "Example:\n  pantala mirror set attic --every 1h\n  pantala mirror set attic --every never\n  \
-                        sudo pantala mirror set drive --on-plug\n  sudo pantala mirror set drive --on-plug=false")]
-#[command(group = clap::ArgGroup::new("when").args(["every", "on_plug"]).required(true).multiple(true))]
+                        sudo pantala mirror set drive --on-plug\n  sudo pantala mirror set drive --on-plug=false\n  \
+                        pantala mirror set drive --retention 30d:1d,forever:1w")]
+#[command(group = clap::ArgGroup::new("what").args(["every", "on_plug", "retention"]).required(true).multiple(true))]
 pub(crate) struct MirrorSet {
     #[command(flatten)]
     pub(crate) store: StoreArgument,
@@ -191,6 +192,9 @@ pub(crate) struct MirrorSet {
     /// Whenever its drive is plugged in, or not any more
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) on_plug: Option<bool>,
+    /// What the replica keeps of the past, whatever its source keeps: as the setting `retention` of a volume
+    #[arg(long)]
+    pub(crate) retention: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -156,6 +156,26 @@ fn a_drive_is_added_synced_read_promoted_and_followed() {
 }
 
 #[test]
+fn what_a_drive_keeps_of_the_past_is_set_from_the_side_of_its_source() {
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    fill(&pool, "one");
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    let set = |retention: &str| pool.run(&["mirror", "set", "drive", "--retention", retention]);
+    assert!(set("30d:1d").succeeded().contains("drive keeps 30d:1d of the past"));
+    let kept =
+        || json(pool.run(&["volume", "show", "main", "--store", &drive, "--json"]))["settings"]["retention"].clone();
+    look(&pool, &drive);
+    assert_eq!(kept(), "30d:1d");
+    set("forever:1w").succeeded();
+    assert_eq!(kept(), "forever:1w", "its node is asked while it is up");
+    take_down(&pool, &drive);
+    set("often").failed_saying(&["cannot set what drive keeps", "retention"]);
+    assert_ne!(json(pool.run(&["volume", "show", "main", "--json"]))["settings"]["retention"], "forever:1w");
+}
+
+#[test]
 fn an_object_store_is_added_synced_verified_and_restored_from() {
     let pool = Pool::up();
     let home = pool.home().canonicalize().unwrap();
@@ -170,6 +190,10 @@ fn an_object_store_is_added_synced_verified_and_restored_from() {
     let status = &json(pool.run(&["mirror", "status", "--json"]))[0];
     assert_eq!((&status["state"], &status["root"]), (&"in-step".into(), &second["root"]));
     assert!(pool.run(&["mirror", "verify", "cloud"]).succeeded().contains("all is there"));
+    let set = json(pool.run(&["mirror", "set", "cloud", "--retention", "30d:1d", "--json"]));
+    assert_eq!(set["retention"], "30d:1d");
+    let refused = pool.run(&["mirror", "set", "cloud", "--retention", "often"]);
+    refused.failed_saying(&["cannot set what cloud keeps", "is no retention"]);
 
     let restored = home.join("restored").to_str().unwrap().to_owned();
     let add = ["mirror", "add", "main", &url, "--pull", "--name", "cloud", "--store", &restored];

@@ -12,6 +12,7 @@ mod progress;
 mod promote;
 mod reach;
 mod remove;
+mod retention;
 mod serve;
 mod set;
 mod status;

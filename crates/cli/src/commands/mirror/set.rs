@@ -1,6 +1,6 @@
 //! `pantala mirror set`.
 
-use super::{Definitions, PlugFiles, PlugPlan, tell_node};
+use super::{Definitions, PlugFiles, PlugPlan, retention, tell_node};
 use crate::arguments::MirrorSet;
 use crate::{defaults, output};
 use anyhow::Result;
@@ -12,6 +12,9 @@ struct Set {
     mirror: String,
     every_seconds: Option<u64>,
     on_plug: bool,
+    /// What its replica keeps of the past, if that was set now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<String>,
 }
 
 pub(super) fn run(arguments: MirrorSet) -> Result<()> {
@@ -19,6 +22,9 @@ pub(super) fn run(arguments: MirrorSet) -> Result<()> {
     let mut definitions = Definitions::read(&store)?;
     let files = PlugFiles::of(&store, &name);
     let place = definitions.get(&name)?.place()?;
+    if let Some(retention) = &arguments.retention {
+        retention::set(&name, definitions.get(&name)?, retention)?;
+    }
     match arguments.on_plug {
         Some(true) => PlugPlan::new(&store, &name, &place)?.install()?,
         Some(false) => files.remove()?,
@@ -29,16 +35,19 @@ pub(super) fn run(arguments: MirrorSet) -> Result<()> {
         tell_node(&store)?;
     }
     let every_seconds = definitions.get(&name)?.every_seconds;
-    let set = Set { mirror: name, every_seconds, on_plug: files.are_there() };
+    let set = Set { mirror: name, every_seconds, on_plug: files.are_there(), retention: arguments.retention };
     if arguments.json { output::print_json(&set) } else { Ok(output::print(&text(&set))?) }
 }
 
 fn text(set: &Set) -> String {
-    let Set { mirror, every_seconds, on_plug } = set;
+    let Set { mirror, every_seconds, on_plug, retention } = set;
     let every = every_seconds.map(|seconds| format!("every {} while the node is up", output::duration(seconds)));
     let when: Vec<_> = every.into_iter().chain(on_plug.then(|| "when its drive is plugged in".to_owned())).collect();
-    match when.is_empty() {
+    let kept =
+        retention.iter().map(|retention| format!("{mirror} keeps {retention} of the past, from its next sync on\n"));
+    let synced = match when.is_empty() {
         true => format!("{mirror} is synced by `pantala mirror sync {mirror}` alone\n"),
         false => format!("{mirror} is synced {}\n", when.join(", and ")),
-    }
+    };
+    kept.chain([synced]).collect()
 }
