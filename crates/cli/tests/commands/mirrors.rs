@@ -271,6 +271,42 @@ fn a_damaged_replica_is_healed_from_its_source() {
     take_down(&pool, &drive);
 }
 
+/// Damages the header of the frame that holds some content.
+fn damage_header(store: &Path, content: &[u8]) {
+    for entry in fs::read_dir(store.join("segments")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(found) = bytes.windows(content.len()).position(|window| window == content) {
+            bytes[found - 60] ^= 1;
+            return fs::write(&path, bytes).unwrap();
+        }
+    }
+    panic!("the content is in no segment");
+}
+
+#[test]
+fn what_a_repair_of_the_log_had_to_leave_out_comes_back_from_a_mirror() {
+    let pool = Pool::up();
+    let drive = drive(&pool);
+    fill(&pool, "one");
+    let noise: Vec<u8> = (0..100_000).flat_map(noise).collect();
+    let file = pool.mount().join("noise");
+    fs::write(&file, &noise).unwrap();
+    pool.run(&["mirror", "add", "main", &drive]).succeeded();
+    pool.run(&["mirror", "sync"]).succeeded();
+    pool.run(&["down"]).succeeded();
+    damage_header(pool.store(), &noise[..64]);
+    fs::remove_dir_all(pool.store().join("index")).unwrap();
+    pool.run(&["store", "repair", "--yes"]).succeeded();
+    assert_eq!(pool.run(&["up"]).code, Some(0));
+    assert_eq!(fs::read(&file).unwrap_err().raw_os_error(), Some(libc::EIO));
+    let verified = &json(pool.run(&["mirror", "verify", "--json"]))[0];
+    assert_eq!(verified["source"]["healed"].as_array().map(Vec::len), Some(1), "{verified}");
+    assert!(fs::read(&file).unwrap() == noise);
+    pool.run(&["scrub"]).succeeded();
+    assert_eq!(pool.status()["health"], "ok");
+}
+
 /// What `PANTALA_SSH` may name: runs the command here that it is to run over there.
 fn pretended_ssh(pool: &Pool) -> PathBuf {
     let script = pool.home().join("ssh");
