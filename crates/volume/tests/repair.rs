@@ -180,3 +180,37 @@ fn a_volume_whose_journal_is_damaged_goes_on_with_what_was_before() {
     assert!(read(&pool, second, b"new").is_err());
     write(&pool, second, b"new", b"again").unwrap();
 }
+
+#[test]
+fn a_volume_whose_newest_tree_and_older_roots_are_lost_falls_back_to_a_kept_state() {
+    let (disk, index) = (SimDisk::new(), MemoryIndex::default());
+    let (pool, second) = filled(&disk, &index);
+    pool.volume(second).unwrap().create_snapshot("safe", false).unwrap();
+    write(&pool, second, b"later", b"later").unwrap();
+    pool.checkpoint().unwrap();
+    pool.store().flush_index().unwrap();
+    let mut roots = Vec::new();
+    let mut visit = |stored: block::StoredRecord| {
+        let is_root = stored.record.kind == RecordKind::Root && stored.record.stream == second.0;
+        roots.extend(is_root.then_some(stored.position));
+        Ok(())
+    };
+    pool.store().records_from(Position::START, &mut visit).unwrap();
+    let newest = roots.pop().unwrap();
+    assert!(!roots.is_empty() && pool.store().latest_root_position(second.0) == Some(newest));
+    let tree = pool.volume(second).unwrap().state().tree().unwrap();
+    flip(&disk, block::Index::get(&index, &tree).unwrap().unwrap().position);
+    roots.iter().for_each(|root| flip(&disk, *root));
+    disk.remove("copies").unwrap();
+    drop(pool);
+    let (pool, repaired) = repair(&disk, &index).unwrap();
+    assert!(matches!(repaired[..], [RepairedVolume { outcome: Fallback::Kept { .. }, .. }]), "{repaired:?}");
+    drop(pool);
+    let pool = open(&disk, &index);
+    assert_eq!(pool.damages().unwrap(), [""; 0]);
+    FILES.iter().for_each(|name| assert_eq!(read(&pool, second, name).unwrap(), *name));
+    assert!(read(&pool, second, b"later").is_err());
+    let snapshots = pool.volume(second).unwrap().snapshots().unwrap().map(|snapshot| snapshot.unwrap().name);
+    assert_eq!(snapshots.collect::<Vec<_>>(), ["safe"]);
+    write(&pool, second, b"later", b"again").unwrap();
+}
