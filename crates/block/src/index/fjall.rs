@@ -13,6 +13,7 @@ use crate::limits::{
     INDEX_CACHE_BYTES, INDEX_JOURNAL_BYTES_MAX, INDEX_MEMTABLE_BYTES, INDEX_THREADS, INGESTED_NOTES_MIN,
 };
 use crate::{Error, Name, Position, Result, StoreId};
+use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, UserValue};
 use std::collections::BTreeMap;
 use std::io;
@@ -139,7 +140,15 @@ impl OpenIndex {
             .max_journaling_size(INDEX_JOURNAL_BYTES_MAX)
             .worker_threads(INDEX_THREADS)
             .open()?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(INDEX_MEMTABLE_BYTES);
+        // Below the newest tables, which are few and small, the parts that lead to an entry are in pieces: whole, those of one large
+        // table take more than the cache, and every look-up would read them anew.
+        let options = || {
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(INDEX_MEMTABLE_BYTES)
+                .filter_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+                .index_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+                .index_block_pinning_policy(PinningPolicy::new([true, false]))
+        };
         let blocks = database.keyspace("blocks", options)?;
         let roots = database.keyspace("roots", options)?;
         let state = database.keyspace("state", options)?;
