@@ -56,7 +56,7 @@ const TABLE_END: &str = "<!-- bench: end -->\n";
 pub(crate) struct Options {
     /// Play only these workloads [default: all]; `mirror` alone: syncs, beside rsync, restic, borg, btrfs and ZFS
     workloads: Vec<String>,
-    /// Compare with these file systems [default: all]
+    /// Compare with these file systems [default: all]; the figures of `mirror` are kept only of all
     #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
     peers: Vec<Kind>,
     /// Play each workload so often on each peer

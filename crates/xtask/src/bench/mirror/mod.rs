@@ -84,8 +84,10 @@ fn play(options: &super::Options, directory: &Path) -> Result<()> {
     let (source_directory, target_directory) = (directory.join("from"), directory.join("to"));
     let ground = |disk, directory| Ground { disk, directory, pantala: &pantala, before: None, floor: Path::new("") };
     let (from, to) = (ground(&source, &source_directory), ground(&target, &target_directory));
+    let is_chosen = |name: &str| options.peers.is_empty() || options.peers.iter().any(|peer| peer.name() == name);
+    let chosen = PEERS.iter().filter(|(name, ..)| *name == "pantala" || is_chosen(name));
     let (there, missing): (Vec<&Peer>, Vec<&Peer>) =
-        PEERS.iter().partition(|(_, program, _)| program.is_none_or(is_installed));
+        chosen.partition(|(_, program, _)| program.is_none_or(is_installed));
     missing.iter().for_each(|(name, ..)| println!("{name} is not to be had here"));
     let mut results = Results::default();
     for round in 0..if options.quick { 1 } else { options.rounds } {
@@ -98,11 +100,11 @@ fn play(options: &super::Options, directory: &Path) -> Result<()> {
         }
     }
     let about = Tree::about(scale.factor);
-    match options.quick {
-        true => println!("{}", results.markdown(&about)),
-        false => results.keep(&about, &super::machine()?)?,
+    if options.quick || !options.peers.is_empty() {
+        println!("{}", results.markdown(&about));
+        return Ok(());
     }
-    Ok(())
+    results.keep(&about, &super::machine()?)
 }
 
 fn play_pair(name: &str, pair: &mut dyn Pair, target: &Disk, factor: f64, results: &mut Results) -> Result<()> {
