@@ -11,7 +11,7 @@
 use super::fjall::OpenIndex;
 use super::{Index, IndexState, IndexUpdate, Location};
 use crate::limits::{INDEX_PROBE_BYTES, INDEX_REOPENING_INTERVAL};
-use crate::{Error, Name, Result, StoreId};
+use crate::{Error, Name, Position, Result, StoreId};
 use parking_lot::{Mutex, RwLock};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
@@ -25,9 +25,17 @@ pub struct FjallIndex {
     path: PathBuf,
     /// `None` if it could not be opened anew.
     open: RwLock<Option<OpenIndex>>,
-    /// When it was last tried to open it anew, and what came of it if that failed.
-    attempt: Mutex<Option<(Instant, Result<()>)>>,
+    attempt: Mutex<Attempt>,
     generation: AtomicU64,
+}
+
+/// The last attempt to open it anew.
+#[derive(Default)]
+struct Attempt {
+    /// When it failed, and why.
+    failed: Option<(Instant, Error)>,
+    /// Up to where the index had made the log its own when it was closed.
+    watermark: Option<Position>,
 }
 
 impl FjallIndex {
@@ -54,7 +62,7 @@ impl FjallIndex {
 
     fn of(path: &Path, open: OpenIndex) -> Self {
         let (open, generation) = (RwLock::new(Some(open)), AtomicU64::new(0));
-        Self { path: path.to_owned(), open, attempt: Mutex::new(None), generation }
+        Self { path: path.to_owned(), open, attempt: Mutex::default(), generation }
     }
 
     fn read<T>(&self, read: impl Fn(&OpenIndex) -> Result<T>) -> Result<T> {
@@ -87,27 +95,27 @@ impl FjallIndex {
         if self.is_usable() {
             return Ok(());
         }
-        if let Some((at, result)) = &*attempt
-            && result.is_err()
+        if let Some((at, error)) = &attempt.failed
             && at.elapsed() < INDEX_REOPENING_INTERVAL
         {
-            return result.clone();
+            return Err(error.clone());
         }
-        let result = self.try_to_open_anew();
-        *attempt = Some((Instant::now(), result.clone()));
+        let result = self.try_to_open_anew(&mut attempt.watermark);
+        attempt.failed = result.as_ref().err().map(|error| (Instant::now(), error.clone()));
         result
     }
 
-    fn try_to_open_anew(&self) -> Result<()> {
+    fn try_to_open_anew(&self, watermark: &mut Option<Position>) -> Result<()> {
         let failed = |source| Error::disk("write", &self.path.display().to_string(), source);
         probe(self.path.parent().unwrap_or(&self.path)).map_err(failed)?;
         let mut open = self.open.write();
-        let before = open.as_ref().map(OpenIndex::state).transpose()?.flatten();
+        if let Some(open) = &*open {
+            *watermark = open.state()?.map(|state| state.watermark);
+        }
         // It has the folder to itself.
         drop(open.take());
         let index = OpenIndex::open(&self.path)?;
-        let after = index.state()?;
-        if before.is_some_and(|before| after.is_none_or(|after| after.watermark < before.watermark)) {
+        if index.state()?.map(|state| state.watermark) < *watermark {
             let what = format!("the index {} lost what was durable; take the pool down and up", self.path.display());
             return Err(Error::Corrupt { what });
         }
@@ -171,5 +179,29 @@ impl Index for FjallIndex {
 
     fn reset(&self, store: StoreId) -> Result<()> {
         self.write(|index| index.reset(store))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_lost_what_was_durable_is_refused_however_often_it_is_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let index = FjallIndex::open(&path).unwrap();
+        index.reset(StoreId::from_bytes([3; StoreId::BYTES])).unwrap();
+        index.apply(&IndexUpdate { watermark: Position::new(1, 640), ..IndexUpdate::default() }).unwrap();
+        std::fs::remove_dir_all(&path).unwrap();
+        let try_again = || {
+            let mut attempt = index.attempt.lock();
+            index.try_to_open_anew(&mut attempt.watermark)
+        };
+        for _ in 0..3 {
+            assert!(matches!(try_again(), Err(Error::Corrupt { .. })));
+            assert!(index.open.read().is_none());
+        }
+        assert_eq!(index.generation(), 0);
     }
 }
