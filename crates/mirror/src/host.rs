@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use volume::{
     KeptRoot, Pinned, Pool, PoolError, Receiving, Role, Scrub, ScrubPoint, ScrubStage, State, Volume, VolumeId,
-    VolumeIdentity, VolumeInfo,
+    VolumeIdentity, VolumeInfo, Witnesses,
 };
 
 /// The volumes of a pool.
@@ -45,8 +45,8 @@ impl<'a> LocalSource<'a> {
         let info = find(pool, which).map_err(&failed)?;
         let volume = pool.volume(info.id).ok_or_else(|| Error::not_open(&info.name))?;
         let pinned = newest(&volume).map_err(|error| failed(error.into()))?;
-        let (state, kept) = (pinned.state, pinned.kept.clone());
-        let origin = Origin { identity: info.identity, name: info.name, state, kept };
+        let (state, witnesses, kept) = (pinned.state, pinned.witnesses.clone(), pinned.kept.clone());
+        let origin = Origin { identity: info.identity, name: info.name, state, witnesses, kept };
         Ok(Self { pool, origin, _pinned: pinned })
     }
 }
@@ -155,9 +155,9 @@ impl ReplicaVolume for LocalReplica<'_> {
         wanted.map_err(|error| Error::of_pool(Side::Target)(error.into()))
     }
 
-    fn receive(&self, state: &State, kept: &[KeptRoot]) -> Result<()> {
+    fn receive(&self, state: &State, witnesses: &Witnesses, kept: &[KeptRoot]) -> Result<()> {
         let failed = Error::of_pool(Side::Target);
-        self.receiving.volume().receive(state, kept).map_err(|error| failed(error.into()))?;
+        self.receiving.volume().receive(state, witnesses, kept).map_err(|error| failed(error.into()))?;
         self.target.finish();
         self.notes.pool.forget_received(self.notes.volume).map_err(failed)
     }

@@ -72,7 +72,7 @@ fn sync_chunk(
         }
         let sent = sent.next().unwrap_or_else(|| unreachable!("each that is ready has an outcome"))?;
         if !options.is_dry_run {
-            plan.replica.receive(&state, &plan.wanted)?;
+            plan.replica.receive(&state, &source.origin().witnesses, &plan.wanted)?;
         }
         Ok(Synced { sent, kept: plan.wanted.len(), state, is_unchanged: false })
     };

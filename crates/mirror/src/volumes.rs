@@ -2,7 +2,7 @@
 
 use crate::{Result, Source, Target};
 use block::Store;
-use volume::{KeptRoot, State, VolumeIdentity};
+use volume::{KeptRoot, State, VolumeIdentity, Witnesses};
 
 /// A volume that is copied from, and the state that it had when it was opened for that.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Origin {
     pub name: String,
     /// The state that is to be copied.
     pub state: State,
+    /// Who has that state as its own.
+    pub witnesses: Witnesses,
     /// What it keeps of its past, the oldest first.
     pub kept: Vec<KeptRoot>,
 }
@@ -44,8 +46,9 @@ pub trait ReplicaVolume: Target {
     /// Those of the kept roots that it does not have and that its own retention wants.
     fn wanted(&self, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>>;
 
-    /// Puts a state in force, with kept roots that it wanted: everything below them is there. Durable when it returns.
-    fn receive(&self, state: &State, kept: &[KeptRoot]) -> Result<()>;
+    /// Puts a state in force, with kept roots that it wanted: everything below them is there. Notes who had the state. Durable when
+    /// it returns.
+    fn receive(&self, state: &State, witnesses: &Witnesses, kept: &[KeptRoot]) -> Result<()>;
 }
 
 /// How a replica is to be opened.

@@ -7,10 +7,14 @@ use crate::limits::MANIFEST_BYTES_MAX;
 use crate::place::ObjectId;
 use block::Name;
 use bytes::{Buf, BufMut, Bytes};
-use volume::{KeptRoot, State, VolumeIdentity};
+use volume::{KeptRoot, State, VolumeIdentity, Witnesses};
 
 const MAGIC: [u8; 8] = *b"PnObject";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+
+/// Before it was noted who had the state.
+const VERSION_WITHOUT_WITNESSES: u16 = 1;
+
 const SUM_BYTES: usize = 32;
 
 /// One state of a replica.
@@ -22,6 +26,8 @@ pub(crate) struct Manifest {
     pub(crate) name: String,
     pub(crate) retention: String,
     pub(crate) state: State,
+    /// Who had that state as its own.
+    pub(crate) witnesses: Witnesses,
     /// The oldest first.
     pub(crate) kept: Vec<KeptRoot>,
     /// The newest last.
@@ -86,6 +92,7 @@ impl Manifest {
             name: name.to_owned(),
             retention: volume::REPLICA_RETENTION.to_owned(),
             state: state.before_anything(),
+            witnesses: Witnesses::default(),
             kept: Vec::new(),
             runs: Vec::new(),
             live_bytes: 0,
@@ -110,6 +117,7 @@ impl Manifest {
         put_short(&mut bytes, self.name.as_bytes());
         put_short(&mut bytes, self.retention.as_bytes());
         put_short(&mut bytes, &self.state.encode());
+        put_short(&mut bytes, &self.witnesses.encode());
         bytes.put_u64_le(self.live_bytes);
         bytes.put_u64_le(self.added_bytes);
         bytes.put_u8(self.has_garbage as u8);
@@ -139,11 +147,11 @@ impl Manifest {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let version = bytes.strip_prefix(&MAGIC).and_then(|mut rest| rest.try_get_u16_le().ok());
-        match version {
-            Some(VERSION) => {}
+        let version = match version {
+            Some(version @ VERSION_WITHOUT_WITNESSES..=VERSION) => version,
             Some(version) if version > VERSION => return Err(Malformed::Newer(version)),
             _ => return Err(Malformed::Damaged),
-        }
+        };
         if bytes.len() < SUM_BYTES || bytes.len() > MANIFEST_BYTES_MAX {
             return Err(Malformed::Damaged);
         }
@@ -152,17 +160,21 @@ impl Manifest {
             return Err(Malformed::Damaged);
         }
         let mut rest = body.get(MAGIC.len() + 2..).ok_or(Malformed::Damaged)?;
-        let manifest = parse(&mut rest).ok_or(Malformed::Damaged)?;
+        let manifest = parse(&mut rest, version).ok_or(Malformed::Damaged)?;
         if rest.is_empty() { Ok(manifest) } else { Err(Malformed::Damaged) }
     }
 }
 
-fn parse(bytes: &mut &[u8]) -> Option<Manifest> {
+fn parse(bytes: &mut &[u8], version: u16) -> Option<Manifest> {
     let sequence = bytes.try_get_u64_le().ok()?;
     let identity = VolumeIdentity(take(bytes, 16)?.try_into().ok()?);
     let text = |bytes: &mut &[u8]| Some(std::str::from_utf8(take_short(bytes)?).ok()?.to_owned());
     let (name, retention) = (text(bytes)?, text(bytes)?);
     let state = State::decode(take_short(bytes)?).ok()?;
+    let witnesses = match version {
+        VERSION_WITHOUT_WITNESSES => Witnesses::default(),
+        _ => Witnesses::decode(take_short(bytes)?).ok()?,
+    };
     let (live_bytes, added_bytes) = (bytes.try_get_u64_le().ok()?, bytes.try_get_u64_le().ok()?);
     let has_garbage = bytes.try_get_u8().ok()? != 0;
     let writer = bytes.try_get_u64_le().ok()?;
@@ -179,6 +191,7 @@ fn parse(bytes: &mut &[u8]) -> Option<Manifest> {
         name,
         retention,
         state,
+        witnesses,
         kept,
         runs,
         live_bytes: live,
@@ -224,4 +237,25 @@ fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (part, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     Some(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_of_the_version_before_is_read() {
+        let state = State::decode(&[&[1, 0][..], &[0; 24 + 8 + 12]].concat()).unwrap();
+        let witnesses = Witnesses::decode(&[7; 44]).unwrap();
+        let manifest = Manifest { witnesses, ..Manifest::first(VolumeIdentity([5; 16]), "main", &state) };
+        let bytes = manifest.encode();
+        assert_eq!(Manifest::decode(&bytes).unwrap().encode(), bytes);
+        let part = [&44u16.to_le_bytes()[..], &[7; 44]].concat();
+        let at = bytes.windows(part.len()).position(|window| window == part).unwrap();
+        let mut before = [&bytes[..at], &bytes[at + part.len()..bytes.len() - SUM_BYTES]].concat();
+        before[MAGIC.len()] = VERSION_WITHOUT_WITNESSES as u8;
+        before.extend_from_slice(blake3::hash(&before.clone()).as_bytes());
+        let read = Manifest::decode(&before).unwrap();
+        assert_eq!(read.encode(), Manifest { witnesses: Witnesses::default(), ..manifest }.encode());
+    }
 }

@@ -7,7 +7,7 @@ use crate::work::{Work, now, of_volume, retention};
 use block::{Name, PackedBlock};
 use mirror::{Error as MirrorError, Origin, ReplicaMode, ReplicaVolume, Target};
 use parking_lot::Mutex;
-use volume::{Archive, KeptRoot, State};
+use volume::{Archive, KeptRoot, State, Witnesses};
 
 /// A replica in an object store.
 pub struct ObjectReplica {
@@ -58,8 +58,8 @@ impl ReplicaVolume for ObjectReplica {
         Ok(wanted.map_err(of_volume)?)
     }
 
-    fn receive(&self, state: &State, kept: &[KeptRoot]) -> mirror::Result<()> {
-        Ok(self.work.lock().receive(state, kept)?)
+    fn receive(&self, state: &State, witnesses: &Witnesses, kept: &[KeptRoot]) -> mirror::Result<()> {
+        Ok(self.work.lock().receive(state, witnesses, kept)?)
     }
 }
 

@@ -21,7 +21,8 @@ impl ObjectSource {
         let Some(manifest) = home.newest()? else { return Ok(None) };
         let index = Index::new(home.clone(), manifest.sequence, manifest.runs);
         let (identity, name, state, kept) = (manifest.identity, manifest.name, manifest.state, manifest.kept);
-        Ok(Some(Self { home: home.clone(), origin: Origin { identity, name, state, kept }, index }))
+        let origin = Origin { identity, name, state, witnesses: manifest.witnesses, kept };
+        Ok(Some(Self { home: home.clone(), origin, index }))
     }
 }
 

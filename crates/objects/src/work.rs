@@ -17,7 +17,7 @@ use crate::prune;
 use block::{Name, PackedBlock};
 use std::collections::HashSet;
 use std::thread::JoinHandle;
-use volume::{Archive, KeptRoot, Retention, State, Timestamp};
+use volume::{Archive, KeptRoot, Retention, State, Timestamp, Witnesses};
 
 /// A sync's work.
 pub(crate) struct Work {
@@ -111,7 +111,7 @@ impl Work {
     }
 
     /// Puts a state in force, with kept roots that came with it.
-    pub(crate) fn receive(&mut self, state: &State, offered: &[KeptRoot]) -> Result<()> {
+    pub(crate) fn receive(&mut self, state: &State, witnesses: &Witnesses, offered: &[KeptRoot]) -> Result<()> {
         let kept = self.kept_with(state, offered)?;
         let is_gone = |root: &KeptRoot| root.tree().is_some() && !kept.iter().any(|kept| kept.tree() == root.tree());
         let has_lost_state = self
@@ -122,6 +122,7 @@ impl Work {
         let has_garbage = self.manifest.has_garbage || has_lost_state || self.manifest.kept.iter().any(is_gone);
         self.commit(|manifest| {
             manifest.state = *state;
+            manifest.witnesses = witnesses.clone();
             manifest.kept = kept;
             manifest.has_garbage = has_garbage;
         })?;

@@ -291,6 +291,18 @@ fn a_damaged_manifest_and_a_newer_one_are_refused() {
 }
 
 #[test]
+fn who_had_a_state_is_known_where_it_was_restored() {
+    let ((clock, place), objects) = (places(), Objects::new());
+    push(&place, &objects, CREATE).unwrap();
+    let restored = Place::new(2, &clock, false);
+    pull(&objects, &restored);
+    let (had, past) = (place.volume().past().unwrap(), restored.volume().past().unwrap());
+    let [(peer, meeting)] = past.meetings.into_iter().collect::<Vec<_>>()[..] else { panic!("one has met it") };
+    assert_eq!((peer, meeting.tree), (*place.store().id().as_bytes(), place.volume().state().tree()));
+    assert!(had.age.continues(meeting.witness.unwrap().age));
+}
+
+#[test]
 fn files_in_a_directory_are_an_object_store_too() {
     let (clock, place) = places();
     let folder = tempfile::tempdir().unwrap();

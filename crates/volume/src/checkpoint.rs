@@ -37,6 +37,8 @@ pub(crate) struct LastCheckpoint {
     pub(crate) sealed: Option<Sealed>,
     pub(crate) counters: Counters,
     pub(crate) taken: Timestamp,
+    /// The last group that is in it.
+    pub(crate) sequence: u64,
     /// Since when the root is there, for the next one's time.
     pub(crate) at: Instant,
     /// The log's length when the root was written.
@@ -52,6 +54,7 @@ impl LastCheckpoint {
             sealed: root.sealed,
             counters: root.counters,
             taken: root.taken,
+            sequence: root.sequence,
             at: Instant::now(),
             log_bytes: shared.store.statistics().log_bytes,
             replay_from: root.replay_from,
@@ -76,8 +79,17 @@ impl Volume {
 
     /// Writes the root record anew, even if nothing has changed: the one on disk, or the journal behind it, is damaged.
     pub(crate) fn renew_root(&self) -> Result<()> {
+        self.renew_root_keeping(|kept| Ok(kept.clone()))
+    }
+
+    /// The same, of a volume that has fallen back to an earlier state. Nobody deleted what it lost, so it has met nobody.
+    pub(crate) fn renew_fallen_back(&self) -> Result<()> {
+        self.renew_root_keeping(Kept::reborn)
+    }
+
+    fn renew_root_keeping(&self, keep: impl FnOnce(&Kept) -> Result<Kept>) -> Result<()> {
         let mut checkpointing = self.begin_checkpoint()?;
-        self.checkpoint_keeping(&mut checkpointing, |kept, _| Ok(kept.clone()))?;
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| keep(kept))?;
         self.shared.store.refresh_copies();
         Ok(())
     }

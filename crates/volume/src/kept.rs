@@ -29,6 +29,7 @@ mod schedule;
 mod snapshot_name;
 mod snapshots;
 mod versions;
+mod witness;
 
 pub use archive::Archive;
 pub use key::KeptId;
@@ -39,6 +40,7 @@ pub(crate) use schedule::SCHEDULE_SETTING;
 pub use schedule::Schedule;
 pub use snapshots::{Snapshot, SnapshotError, Snapshots};
 pub use versions::{Deleted, Version};
+pub use witness::{Age, Witness, Witnesses};
 
 use crate::{Error, Result, Timestamp};
 pub(crate) use history::Sweep;

@@ -103,8 +103,8 @@ pub use error::{Error, Result};
 pub use inode::{Attributes, Inode, Kind, Timestamp};
 pub use inode_flags::InodeFlags;
 pub use kept::{
-    Archive, BadRetention, Deleted, KeptId, KeptRoot, Meeting, Peer, Retention, Schedule, Snapshot, SnapshotError,
-    Snapshots, Version,
+    Age, Archive, BadRetention, Deleted, KeptId, KeptRoot, Meeting, Peer, Retention, Schedule, Snapshot, SnapshotError,
+    Snapshots, Version, Witness, Witnesses,
 };
 pub use ledger::{SnapshotUse, SpaceUse, VolumeUse};
 pub use meeting::{Adopting, MergeOutcome, MergeRequest, Past, common_state};

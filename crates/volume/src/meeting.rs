@@ -4,7 +4,7 @@
 //! a name belongs to the place where somebody has it open, so it is part of no merged state, and is carried over.
 
 use crate::journal::Counters;
-use crate::kept::{Kept, Meeting, Peer};
+use crate::kept::{Age, Kept, Meeting, Peer};
 use crate::key;
 use crate::limits::{INODE_LANE_BITS, INODE_LANES_TRIED_MAX, INODE_NUMBER_MAX};
 use crate::merge::{self, Conflict, Merged, orphans};
@@ -22,17 +22,34 @@ pub struct Past {
     pub states: BTreeMap<Option<Name>, Timestamp>,
     /// The states in which it met others.
     pub meetings: BTreeMap<Peer, Meeting>,
+    /// How old it is.
+    pub age: Age,
+}
+
+impl Past {
+    /// When this side had a state of which another one says so. What came since comes from that state.
+    fn had(&self, meeting: &Meeting) -> Option<Timestamp> {
+        meeting.witness.filter(|witness| self.age.continues(witness.age)).map(|witness| witness.taken)
+    }
 }
 
 /// The newest state that two sides had, each given with the other's store: what was met counts from when it was met, anything else
 /// from when ours had it first, so that going back on one side is a change like any other. `None` if they have nothing in common.
 pub fn common_state((ours, them): (&Past, &Peer), (theirs, us): (&Past, &Peer)) -> Option<Option<Name>> {
-    let met_by_them = theirs.meetings.get(us).map(|meeting| meeting.tree);
+    let (met_here, met_there) = (ours.meetings.get(them), theirs.meetings.get(us));
     let mut states = ours.states.clone();
-    if let Some(Meeting { tree, noted }) = ours.meetings.get(them) {
-        states.insert(*tree, *noted);
+    if let Some((meeting, had)) = met_there.and_then(|meeting| Some((meeting, ours.had(meeting)?))) {
+        states.insert(meeting.tree, had);
     }
-    let common = states.into_iter().filter(|(tree, _)| theirs.states.contains_key(tree) || met_by_them == Some(*tree));
+    if let Some(Meeting { tree, noted, witness }) = met_here {
+        // The two clocks may differ: no state of the other side's that came before is newer than this one.
+        states.insert(*tree, witness.map_or(*noted, |witness| witness.taken.max(*noted)));
+    }
+    let is_met = |tree| {
+        let had_there = met_here.filter(|meeting| theirs.had(meeting).is_some());
+        [met_there, had_there].into_iter().flatten().any(|meeting| meeting.tree == tree)
+    };
+    let common = states.into_iter().filter(|(tree, _)| theirs.states.contains_key(tree) || is_met(*tree));
     common.max_by_key(|(_, since)| *since).map(|(tree, _)| tree)
 }
 
@@ -87,7 +104,12 @@ impl Volume {
         let mut states = kept.states()?;
         let last = self.state();
         states.entry(last.tree).or_insert(last.taken);
-        Ok(Past { states, meetings: kept.meetings()? })
+        Ok(Past { states, meetings: kept.meetings()?, age: self.age()? })
+    }
+
+    /// How old the state is that the last checkpoint made durable.
+    pub(crate) fn age(&self) -> Result<Age> {
+        Ok(Age { incarnation: self.kept().incarnation()?, sequence: self.last_checkpoint.lock().sequence })
     }
 
     /// Merges another side's state into this one. Writers go on meanwhile; at the end they wait while what they wrote is merged too.
@@ -164,7 +186,7 @@ impl Volume {
             return Ok(());
         }
         let mut checkpointing = self.begin_checkpoint()?;
-        let keep = |kept: &Kept, _: &Root| kept.with_meeting(peer, Meeting { tree, noted: self.now() });
+        let keep = |kept: &Kept, _: &Root| kept.with_meeting(peer, Meeting { tree, noted: self.now(), witness: None });
         self.checkpoint_keeping(&mut checkpointing, keep)
     }
 
@@ -216,7 +238,7 @@ impl Volume {
         if adopted.tree != before.tree {
             kept = kept.with_history(&adopted, &[])?;
         }
-        kept = kept.with_meeting(adopting.peer, Meeting { tree: met, noted: taken })?;
+        kept = kept.with_meeting(adopting.peer, Meeting { tree: met, noted: taken, witness: None })?;
         Ok((kept, adopted))
     }
 

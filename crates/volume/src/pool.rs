@@ -187,7 +187,11 @@ impl Pool {
             self.volumes.write().insert(volume.id, Arc::new(empty));
         }
         let open = self.open_volumes();
-        open.iter().filter(|volume| !volume.is_locked()).try_for_each(|volume| volume.renew_root())?;
+        for volume in open.iter().filter(|volume| !volume.is_locked()) {
+            let has_fallen_back =
+                repaired.iter().any(|repaired| repaired.id == volume.id && repaired.outcome.is_earlier_state());
+            if has_fallen_back { volume.renew_fallen_back() } else { volume.renew_root() }?;
+        }
         Ok(store.flush_index()?)
     }
 

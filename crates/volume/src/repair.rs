@@ -48,6 +48,13 @@ pub enum Fallback {
     Empty,
 }
 
+impl Fallback {
+    /// Whether states that the volume had are lost, not only changes that were in none.
+    pub(crate) fn is_earlier_state(self) -> bool {
+        !matches!(self, Self::Journal { .. })
+    }
+}
+
 /// A root that takes the place of a damaged one.
 pub(crate) struct Replacement {
     pub(crate) root: Root,

@@ -7,7 +7,7 @@
 use crate::catalog::Role;
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::journal::Counters;
-use crate::kept::KeptRoot;
+use crate::kept::{KeptRoot, Witnesses};
 use crate::root::Root;
 use crate::sealed::Sealed;
 use crate::{Error, Result, Timestamp, Volume, record};
@@ -185,7 +185,7 @@ impl Volume {
         let kept = kept.collect::<Result<Vec<_>>>()?;
         let roots = kept.iter().filter_map(KeptRoot::tree).chain(state.roots());
         let trees = roots.map(|root| Tree::new(self.contents.nodes.clone(), Some(root))).collect();
-        Ok(Pinned { state, kept, _trees: trees })
+        Ok(Pinned { state, kept, witnesses: self.witnesses()?, _trees: trees })
     }
 
     /// Whether only [`Volume::receive`] changes it.
@@ -200,9 +200,9 @@ impl Volume {
     }
 
     /// Puts a state in force whose blocks are all here, and keeps what of `offered` the volume's own retention wants: those that
-    /// [`Volume::wanted`] chose. All of it with one durable root.
-    pub fn receive(&self, state: &State, offered: &[KeptRoot]) -> Result<()> {
-        self.put_in_force(state, offered)?;
+    /// [`Volume::wanted`] chose. Notes who had the state. All of it with one durable root.
+    pub fn receive(&self, state: &State, witnesses: &Witnesses, offered: &[KeptRoot]) -> Result<()> {
+        self.put_in_force(state, witnesses, offered)?;
         self.tell_watchers(|watcher| {
             watcher.state_replaced();
             watcher.snapshots_changed();
@@ -210,7 +210,7 @@ impl Volume {
         Ok(())
     }
 
-    fn put_in_force(&self, state: &State, offered: &[KeptRoot]) -> Result<()> {
+    fn put_in_force(&self, state: &State, witnesses: &Witnesses, offered: &[KeptRoot]) -> Result<()> {
         let _checkpointing = self.begin_checkpoint()?;
         let journal = self.journal.lock();
         let _closed = self.gate.write();
@@ -226,7 +226,7 @@ impl Volume {
         let store = &self.shared.store;
         let mut root = state.root(journal.sequence, store.position());
         root.check(&self.contents)?;
-        let (kept, _going) = self.kept_with_received(&root, offered)?;
+        let (kept, _going) = self.kept_with_received(&root, witnesses, offered)?;
         root.kept = kept.root();
         store.append(&root.record(self.id.0))?;
         store.sync()?;
@@ -247,6 +247,8 @@ pub struct Pinned {
     pub state: State,
     /// What is kept, the oldest first.
     pub kept: Vec<KeptRoot>,
+    /// Who has the state as its own.
+    pub witnesses: Witnesses,
     _trees: Vec<Tree>,
 }
 

@@ -12,6 +12,9 @@ use sim::SimDisk;
 use std::sync::Arc;
 use volume::{Fallback, Inode, NewInode, Pool, PoolError, Privileges, RepairedVolume, VolumeId};
 
+/// Whom the volumes have met.
+const OTHER: [u8; 16] = [9; 16];
+
 const FILES: [&[u8]; 2] = [b"old", b"new"];
 
 /// A pool with two volumes, each with a file that a checkpoint has and one that only the journal has, and a large one between them.
@@ -20,7 +23,9 @@ fn filled(disk: &SimDisk, index: &MemoryIndex) -> (Pool, VolumeId) {
     let second = pool.create_volume("second", OWNER).unwrap().id;
     for id in [VolumeId::FIRST, second] {
         write(&pool, id, b"old", b"old").unwrap();
-        pool.volume(id).unwrap().checkpoint().unwrap();
+        let volume = pool.volume(id).unwrap();
+        volume.checkpoint().unwrap();
+        volume.note_meeting(OTHER, volume.state().tree()).unwrap();
     }
     write(&pool, VolumeId::FIRST, b"large", &[7; 20_000]).unwrap();
     pool.checkpoint().unwrap();
@@ -86,6 +91,13 @@ fn check_whole(disk: &SimDisk, index: &MemoryIndex, second: VolumeId, what: &str
         drop(pool);
         assert_eq!(read(&open(&disk, &index), second, b"more").unwrap(), b"more", "{what}");
     }
+}
+
+/// Whether what the volume has counts as what came of the state in which it met the other one, so that what is not there was deleted.
+fn is_met(pool: &Pool, id: VolumeId) -> bool {
+    let past = pool.volume(id).unwrap().past().unwrap();
+    assert_eq!(past.age.incarnation == 0, past.meetings.contains_key(&OTHER));
+    past.age.incarnation == 0
 }
 
 #[test]
@@ -154,6 +166,7 @@ fn a_volume_whose_root_is_lost_falls_back_to_the_one_before_and_its_journal() {
     let pool = open(&disk, &index);
     assert_eq!(pool.damages().unwrap(), [""; 0]);
     FILES.iter().for_each(|name| assert_eq!(read(&pool, second, name).unwrap(), *name));
+    assert!(!is_met(&pool, second) && is_met(&pool, VolumeId::FIRST));
 }
 
 #[test]
@@ -178,6 +191,7 @@ fn a_volume_whose_journal_is_damaged_goes_on_with_what_was_before() {
     assert_eq!(pool.damages().unwrap(), [""; 0]);
     assert_eq!(read(&pool, second, b"old").unwrap(), b"old");
     assert!(read(&pool, second, b"new").is_err());
+    assert!(is_met(&pool, second));
     write(&pool, second, b"new", b"again").unwrap();
 }
 
@@ -210,6 +224,7 @@ fn a_volume_whose_newest_tree_and_older_roots_are_lost_falls_back_to_a_kept_stat
     assert_eq!(pool.damages().unwrap(), [""; 0]);
     FILES.iter().for_each(|name| assert_eq!(read(&pool, second, name).unwrap(), *name));
     assert!(read(&pool, second, b"later").is_err());
+    assert!(!is_met(&pool, second));
     let snapshots = pool.volume(second).unwrap().snapshots().unwrap().map(|snapshot| snapshot.unwrap().name);
     assert_eq!(snapshots.collect::<Vec<_>>(), ["safe"]);
     write(&pool, second, b"later", b"again").unwrap();

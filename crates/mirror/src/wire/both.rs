@@ -5,7 +5,7 @@ use crate::Result;
 use crate::both::{Adoption, Line, LineKind, Looked, Merge};
 use block::Name;
 use bytes::{Buf, BufMut, Bytes};
-use volume::{ConflictKind, Happened, Meeting, Past, Peer, State, Timestamp};
+use volume::{Age, ConflictKind, Happened, Meeting, Past, Peer, State, Timestamp, Witness};
 
 /// One message of a two-way sync.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) enum BothMessage {
     /// Opens a volume, by name or identity, or looks at the one that is open (empty). Answered by [`BothMessage::Looked`],
     /// [`BothMessage::Past`]s and an end.
     Look(String),
-    /// A volume as it is, without its past.
+    /// A volume as it is, and of its past how old it is.
     Looked(Looked),
     /// Some of what it has had.
     Past(Past),
@@ -59,6 +59,8 @@ impl BothMessage {
             Self::Looked(looked) => {
                 bytes.put_u8(looked.is_replica as u8);
                 bytes.put_slice(&looked.peer);
+                bytes.put_u64_le(looked.past.age.incarnation);
+                bytes.put_u64_le(looked.past.age.sequence);
                 put_volume(bytes, &looked.identity, &looked.name, &looked.state);
             }
             Self::Past(past) => put_past(bytes, past),
@@ -92,8 +94,11 @@ impl BothMessage {
             1 => {
                 let is_replica = take_flags(bytes, 1)? != 0;
                 let peer = take_array(bytes)?;
+                let mut number = || bytes.try_get_u64_le().map_err(|_| malformed());
+                let age = Age { incarnation: number()?, sequence: number()? };
                 let (identity, name, state) = take_volume(bytes)?;
-                Self::Looked(Looked { identity, name, peer, is_replica, state, past: Past::default() })
+                let past = Past { age, ..Past::default() };
+                Self::Looked(Looked { identity, name, peer, is_replica, state, past })
             }
             2 => Self::Past(take_past(bytes)?),
             3 => {
@@ -154,6 +159,7 @@ fn take_time(bytes: &mut Bytes) -> Result<Timestamp> {
 
 const STATE: u8 = 0;
 const MEETING: u8 = 1;
+const WITNESSED: u8 = 2;
 
 fn put_past(bytes: &mut Vec<u8>, past: &Past) {
     for (root, since) in &past.states {
@@ -161,11 +167,12 @@ fn put_past(bytes: &mut Vec<u8>, past: &Past) {
         put_root(bytes, *root);
         put_time(bytes, *since);
     }
-    for (peer, Meeting { tree, noted }) in &past.meetings {
-        bytes.put_u8(MEETING);
+    for (peer, Meeting { tree, noted, witness }) in &past.meetings {
+        bytes.put_u8(MEETING | if witness.is_some() { WITNESSED } else { 0 });
         bytes.put_slice(peer);
         put_root(bytes, *tree);
         put_time(bytes, *noted);
+        witness.iter().for_each(|witness| bytes.put_slice(&witness.encode()));
     }
 }
 
@@ -174,17 +181,24 @@ fn take_past(bytes: &mut Bytes) -> Result<Past> {
     let mut past = Past::default();
     let sent = bytes.clone();
     while !bytes.is_empty() {
-        match take_flags(bytes, 1)? {
+        match take_flags(bytes, MEETING | WITNESSED)? {
             STATE => drop(past.states.insert(take_root(bytes)?, take_time(bytes)?)),
-            _ => {
-                let peer = take_array(bytes)?;
-                past.meetings.insert(peer, Meeting { tree: take_root(bytes)?, noted: take_time(bytes)? });
+            WITNESSED => return Err(malformed()),
+            flags => {
+                let (peer, tree, noted) = (take_array(bytes)?, take_root(bytes)?, take_time(bytes)?);
+                let has_witness = flags & WITNESSED != 0;
+                let witness = has_witness.then(|| take_witness(bytes)).transpose()?;
+                past.meetings.insert(peer, Meeting { tree, noted, witness });
             }
         }
     }
     let mut in_order = Vec::with_capacity(sent.len());
     put_past(&mut in_order, &past);
     if in_order == sent { Ok(past) } else { Err(malformed()) }
+}
+
+fn take_witness(bytes: &mut Bytes) -> Result<Witness> {
+    Witness::decode(&take(bytes, Witness::BYTES)?).map_err(|_| malformed())
 }
 
 const HAPPENED: [Happened; 4] = [Happened::Added, Happened::Removed, Happened::Renamed, Happened::Changed];
@@ -253,9 +267,15 @@ mod tests {
         let state = State::decode(&[&[1, 1][..], &[7; 32 + 24 + 8 + 8], &[0; 4]].concat()).unwrap();
         let (root, peer) = (Some(Name::from_bytes([3; 32])), [4; 16]);
         let noted = Timestamp { seconds: -5, nanoseconds: 6 };
+        let age = Age { incarnation: 7, sequence: 8 };
         let past = Past {
             states: [(None, noted), (root, noted)].into(),
-            meetings: [(peer, Meeting { tree: root, noted })].into(),
+            meetings: [
+                (peer, Meeting { tree: root, noted, witness: None }),
+                ([5; 16], Meeting { tree: root, noted, witness: Some(Witness { age, taken: noted }) }),
+            ]
+            .into(),
+            age: Age::default(),
         };
         let looked = Looked {
             identity: VolumeIdentity([5; 16]),
@@ -263,7 +283,7 @@ mod tests {
             peer,
             is_replica: true,
             state,
-            past: Past::default(),
+            past: Past { age, ..Past::default() },
         };
         let line = |kind, other| Line { kind, path: b"a/b".to_vec(), other };
         let lines = vec![
@@ -298,7 +318,7 @@ mod tests {
     fn a_past_that_says_something_twice_or_out_of_order_is_refused() {
         let noted = Timestamp { seconds: 1, nanoseconds: 0 };
         let state = |root| {
-            let past = Past { states: [(root, noted)].into(), meetings: Default::default() };
+            let past = Past { states: [(root, noted)].into(), ..Past::default() };
             Message::Both(BothMessage::Past(past)).encode()
         };
         let (kind, none, some) = (&state(None)[..1], &state(None)[1..], &state(Some(Name::from_bytes([3; 32])))[1..]);

@@ -11,7 +11,7 @@ use crate::verify::Verifiable;
 use crate::volumes::{Listed, Origin, ReplicaMode, ReplicaVolume, SourceVolume};
 use block::{Name, PackedBlock};
 use std::io::{Read, Write};
-use volume::{KeptRoot, Peer, State, VolumeIdentity};
+use volume::{KeptRoot, Peer, State, VolumeIdentity, Witnesses};
 
 /// A connection to a place in another process.
 pub struct Client(Connection);
@@ -38,9 +38,9 @@ impl Client {
     /// Opens a volume to copy from, by name or identity.
     pub fn open_source(&self, which: &str) -> Result<RemoteSource<'_>> {
         self.request(&Message::OpenSource(which.to_owned()))?;
-        let Message::Origin { identity, name, state } = self.0.receive()? else { return Err(unexpected()) };
+        let Message::Origin { identity, name, state, witnesses } = self.0.receive()? else { return Err(unexpected()) };
         let kept = self.receive_kept()?;
-        Ok(RemoteSource { client: self, origin: Origin { identity, name, state, kept } })
+        Ok(RemoteSource { client: self, origin: Origin { identity, name, state, witnesses, kept } })
     }
 
     /// Opens a replica to copy to.
@@ -207,9 +207,9 @@ impl ReplicaVolume for RemoteReplica<'_> {
         self.client.receive_kept()
     }
 
-    fn receive(&self, state: &State, kept: &[KeptRoot]) -> Result<()> {
+    fn receive(&self, state: &State, witnesses: &Witnesses, kept: &[KeptRoot]) -> Result<()> {
         self.client.send_kept(kept)?;
-        self.client.request(&Message::Receive(*state))?;
+        self.client.request(&Message::Receive { state: *state, witnesses: witnesses.clone() })?;
         match self.client.0.receive()? {
             Message::End => Ok(()),
             _ => Err(unexpected()),

@@ -6,10 +6,10 @@ use crate::limits::NAMES_MAX;
 use crate::volumes::{Listed, ReplicaMode};
 use block::{Name, PackedBlock};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use volume::{KeptRoot, State, VolumeIdentity};
+use volume::{KeptRoot, State, VolumeIdentity, Witnesses};
 
 /// Goes up whenever a message changes its meaning.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"PnMirror";
 
@@ -29,7 +29,7 @@ pub(crate) enum Message {
     /// Opens a volume to copy from, by name or identity. Answered by [`Message::Origin`] and [`Message::Kept`]s.
     OpenSource(String),
     /// The volume that was opened.
-    Origin { identity: VolumeIdentity, name: String, state: State },
+    Origin { identity: VolumeIdentity, name: String, state: State, witnesses: Witnesses },
     /// Some of a list of kept roots.
     Kept(Vec<KeptRoot>),
     /// Asks for blocks.
@@ -46,8 +46,8 @@ pub(crate) enum Message {
     Names(Vec<Name>),
     /// Which of the kept roots sent before are wanted? Answered by [`Message::Kept`]s.
     Offer,
-    /// Puts a state in force, with the kept roots sent before.
-    Receive(State),
+    /// Puts a state in force, with the kept roots sent before, and notes who had it.
+    Receive { state: State, witnesses: Witnesses },
     /// Reads the place again. Answered by [`Message::Names`] of blocks that it needs and cannot have.
     Verify,
     /// Asks for a block that may be damaged. Answered by [`Message::Block`], or [`Message::End`].
@@ -105,7 +105,10 @@ impl Message {
                 bytes.put_u8(replica | partial | changes);
                 put_volume(&mut bytes, &volume.identity, &volume.name, &volume.state);
             }
-            Self::Origin { identity, name, state } => put_volume(&mut bytes, identity, name, state),
+            Self::Origin { identity, name, state, witnesses } => {
+                put_volume(&mut bytes, identity, name, state);
+                bytes.put_slice(&witnesses.encode());
+            }
             Self::OpenReplica { identity, name, state, mode } => {
                 let create = if mode.create { CREATE } else { 0 };
                 let replace = if mode.replace { REPLACE } else { 0 };
@@ -124,7 +127,10 @@ impl Message {
             Self::Block(block) | Self::Heal(block) => block.encode(&mut bytes),
             Self::Ask(names) | Self::Names(names) => put_names(&mut bytes, names),
             Self::Fetch(name) => bytes.put_slice(name.as_bytes()),
-            Self::Receive(state) => bytes.put_slice(&state.encode()),
+            Self::Receive { state, witnesses } => {
+                put_part(&mut bytes, &state.encode());
+                bytes.put_slice(&witnesses.encode());
+            }
             Self::Both(message) => message.encode(&mut bytes),
         }
         bytes
@@ -147,7 +153,7 @@ impl Message {
             Self::Ask(_) => kind::ASK,
             Self::Names(_) => kind::NAMES,
             Self::Offer => kind::OFFER,
-            Self::Receive(_) => kind::RECEIVE,
+            Self::Receive { .. } => kind::RECEIVE,
             Self::Verify => kind::VERIFY,
             Self::Fetch(_) => kind::FETCH,
             Self::Heal(_) => kind::HEAL,
@@ -179,7 +185,7 @@ impl Message {
             kind::OPEN_SOURCE => Self::OpenSource(rest_as_text(&mut bytes)?),
             kind::ORIGIN => {
                 let (identity, name, state) = take_volume(&mut bytes)?;
-                Self::Origin { identity, name, state }
+                Self::Origin { identity, name, state, witnesses: take_witnesses(&mut bytes)? }
             }
             FIRST_KIND..=LAST_KIND => Self::Both(BothMessage::decode(kind, &mut bytes)?),
             kind::KEPT => Self::Kept(take_kept(&mut bytes)?),
@@ -205,7 +211,10 @@ impl Message {
             kind::ASK => Self::Ask(take_names(&mut bytes)?),
             kind::NAMES => Self::Names(take_names(&mut bytes)?),
             kind::OFFER => Self::Offer,
-            kind::RECEIVE => Self::Receive(State::decode(&bytes.split_off(0)).map_err(|_| malformed())?),
+            kind::RECEIVE => {
+                let state = State::decode(&take_part(&mut bytes)?).map_err(|_| malformed())?;
+                Self::Receive { state, witnesses: take_witnesses(&mut bytes)? }
+            }
             _ => return Err(malformed()),
         };
         if bytes.is_empty() { Ok(message) } else { Err(malformed()) }
@@ -256,6 +265,10 @@ pub(super) fn take_volume(bytes: &mut Bytes) -> Result<(VolumeIdentity, String, 
     let name = text(take_part(bytes)?)?;
     let state = State::decode(&take_part(bytes)?).map_err(|_| malformed())?;
     Ok((VolumeIdentity(identity), name, state))
+}
+
+fn take_witnesses(bytes: &mut Bytes) -> Result<Witnesses> {
+    Witnesses::decode(&bytes.split_off(0)).map_err(|_| malformed())
 }
 
 fn take_kept(bytes: &mut Bytes) -> Result<Vec<KeptRoot>> {
@@ -310,6 +323,7 @@ mod tests {
     fn messages_come_back_as_they_were_and_cut_ones_are_refused() {
         let (identity, name, names) = (VolumeIdentity([5; 16]), "main".to_owned(), vec![Name::from_bytes([9; 32]); 3]);
         let mode = ReplicaMode { create: true, replace: false };
+        let witnesses = Witnesses::decode(&[[4; 44], [5; 44]].concat()).unwrap();
         let listed = Listed {
             identity,
             name: name.clone(),
@@ -322,14 +336,14 @@ mod tests {
             Message::Hello { version: 1, program: "pantala".into() },
             Message::End,
             Message::Volume(listed),
-            Message::Origin { identity, name: name.clone(), state: state() },
+            Message::Origin { identity, name: name.clone(), state: state(), witnesses: witnesses.clone() },
             Message::OpenReplica { identity, name: name.clone(), state: state(), mode },
             Message::Replica { name, state: state() },
             Message::Read { linked_bytes_max: 7, names: names.clone() },
             Message::Ask(names),
             Message::Verify,
             Message::Fetch(Name::from_bytes([1; 32])),
-            Message::Receive(state()),
+            Message::Receive { state: state(), witnesses },
         ];
         for message in messages {
             let bytes = message.encode();

@@ -9,7 +9,7 @@ use crate::host::{LocalReplica, LocalSource, LocalVerifiable, list};
 use crate::limits::{KEPT_OFFERED_MAX, KEPT_PER_MESSAGE, LINES_BYTES_PER_MESSAGE, NAMES_MAX};
 use crate::ports::{Source, Target};
 use crate::verify::Verifiable;
-use crate::volumes::{ReplicaVolume, SourceVolume};
+use crate::volumes::{Origin, ReplicaVolume, SourceVolume};
 use std::io::{Read, Write};
 use volume::{KeptRoot, Past, Pool};
 
@@ -71,9 +71,9 @@ impl Session<'_> {
             Message::OpenSource(which) => {
                 let source = self.source.insert(LocalSource::open(self.pool, &which)?);
                 let origin = source.origin();
-                let (identity, name, state) = (origin.identity, origin.name.clone(), origin.state);
-                connection.send(&Message::Origin { identity, name, state })?;
-                send_kept(connection, &origin.kept)
+                let Origin { identity, name, state, witnesses, kept } = origin.clone();
+                connection.send(&Message::Origin { identity, name, state, witnesses })?;
+                send_kept(connection, &kept)
             }
             Message::Read { linked_bytes_max, names } => {
                 let source = self.source()?;
@@ -113,9 +113,9 @@ impl Session<'_> {
                 let offered = std::mem::take(&mut self.offered);
                 send_kept(connection, &self.replica()?.wanted(&offered)?)
             }
-            Message::Receive(state) => {
+            Message::Receive { state, witnesses } => {
                 let offered = std::mem::take(&mut self.offered);
-                self.replica()?.receive(&state, &offered)?;
+                self.replica()?.receive(&state, &witnesses, &offered)?;
                 connection.send(&Message::End)
             }
             Message::Both(message) => self.answer_both(message),
@@ -178,7 +178,8 @@ fn send_kept(connection: &Connection, kept: &[KeptRoot]) -> Result<()> {
 
 /// A volume as it is, then what it has had, in as many messages as it takes.
 fn send_looked(connection: &Connection, mut looked: Looked) -> Result<()> {
-    let Past { states, meetings } = std::mem::take(&mut looked.past);
+    let states = std::mem::take(&mut looked.past.states);
+    let meetings = std::mem::take(&mut looked.past.meetings);
     let send = |past| connection.send(&Message::Both(BothMessage::Past(past)));
     connection.send(&Message::Both(BothMessage::Looked(looked)))?;
     let mut states = states.into_iter().peekable();

@@ -12,17 +12,17 @@ use volume::{AttributeChanges, Inode, Kind, NewInode, Privileges, Role, Volume, 
 pub(crate) fn pair(random: &mut Random, edits: u64) -> (Place, Place) {
     let clock = Arc::new(Clock::default());
     let (here, there) = (Place::new(1, &clock, true), Place::new(2, &clock, false));
-    keep_all(&here);
     (0..edits).for_each(|_| edit(&here.volume(), random));
     run(&here, &there, CREATE).unwrap();
     there.pool.set_role("main", Role::Primary).unwrap();
-    keep_all(&there);
+    // The clock of these tests runs fast: the state that was synced is gone from the history soon.
+    [&here, &there].into_iter().for_each(keep_little);
     (here, there)
 }
 
-/// The clock of these tests runs so fast that the state which was synced would soon be gone from the history.
-fn keep_all(place: &Place) {
-    place.pool.set_volume("main", &[("retention".to_owned(), "forever:all".to_owned())]).unwrap();
+/// Has a place forget its history as soon as can be.
+pub(crate) fn keep_little(place: &Place) {
+    place.pool.set_volume("main", &[("retention".to_owned(), "1m:all".to_owned())]).unwrap();
 }
 
 pub(crate) fn sync(here: &Place, there: &Place) -> mirror::Result<Both> {
@@ -105,6 +105,11 @@ impl Tree {
             format!("{path} {kind:?} {}", block::Block::data(content.clone().into()).name())
         };
         self.paths.iter().map(line).collect()
+    }
+
+    /// All paths.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.paths.keys().cloned().collect()
     }
 
     fn names_of(&self, inode: Inode) -> Vec<&String> {

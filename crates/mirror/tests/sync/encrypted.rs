@@ -6,7 +6,7 @@ use mirror::{Error, LocalVerifiable, ReplicaMode, Verified, verify};
 use seal::Cost;
 use sim::Random;
 use std::sync::Arc;
-use volume::{Inode, Role, Timestamp, VolumeId};
+use volume::{Inode, Role, Timestamp, VolumeId, Witnesses};
 
 const AGAIN: ReplicaMode = ReplicaMode { create: false, replace: false };
 const REPLACE: ReplicaMode = ReplicaMode { create: false, replace: true };
@@ -166,6 +166,6 @@ fn a_replica_with_the_key_takes_no_state_that_nobody_with_the_key_made() {
     let forged = volume::State::decode(&bytes).unwrap();
     let replica = there.pool.volume(VolumeId::FIRST).unwrap();
     let _receiving = replica.begin_receiving().unwrap();
-    let refused = replica.receive(&forged, &[]).unwrap_err().to_string();
+    let refused = replica.receive(&forged, &Witnesses::default(), &[]).unwrap_err().to_string();
     assert!(refused.contains("nobody with its key made it"), "{refused}");
 }

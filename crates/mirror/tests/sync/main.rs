@@ -4,6 +4,7 @@
 
 mod both;
 mod both_cuts;
+mod both_first;
 mod crash;
 mod encrypted;
 mod model;

@@ -20,6 +20,9 @@ const BY_NAME: u8 = 3;
 /// First byte of the key of a meeting.
 const MEETING: u8 = 4;
 
+/// The key of the incarnation.
+pub(super) const INCARNATION: [u8; 1] = [5];
+
 impl Kind {
     /// Behind the last key of the kind.
     pub(super) fn end(self) -> [u8; 1] {

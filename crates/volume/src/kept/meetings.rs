@@ -2,10 +2,12 @@
 //!
 //! One per other side, in the kept tree, so that it comes into force with the state that was made there: nothing is lost and nothing
 //! is taken twice if a sync is cut off. `docs/format.md`, "The kept tree".
+//!
+//! After a two-way sync both sides note the state. What a replica received its source had too, but the source notes nothing: the
+//! replica says how old the source was then, which tells whether what the source is now comes from it.
 
-use super::Kept;
-use super::key;
-use crate::codec::{Malformed, Reader};
+use super::{Kept, Witness, key};
+use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::limits::MEETINGS_MAX;
 use crate::{Result, Timestamp, record};
 use block::Name;
@@ -17,7 +19,14 @@ use tree::Edit;
 /// The other side of a two-way sync: the identity of its store.
 pub type Peer = [u8; 16];
 
+/// Of a meeting that both sides noted.
 const VERSION: u8 = 1;
+
+/// Of one with a witness.
+const WITNESSED_VERSION: u8 = 2;
+
+/// Of an incarnation.
+const INCARNATION_VERSION: u8 = 1;
 
 /// A state that two sides had in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,25 +35,45 @@ pub struct Meeting {
     pub tree: Option<Name>,
     /// When it was noted here.
     pub noted: Timestamp,
+    /// Where the other side has not noted it too: that it had the state.
+    pub witness: Option<Witness>,
 }
 
 impl Kept {
+    /// How often the state of another volume has replaced this one's.
+    pub(crate) fn incarnation(&self) -> Result<u64> {
+        let Some((value, _)) = self.tree.get(&key::INCARNATION)? else { return Ok(0) };
+        let read = |reader: &mut Reader<'_>| reader.version(INCARNATION_VERSION).and_then(|()| reader.u64());
+        record::whole(&value, read).map_err(|malformed| malformed.in_volume("how often the state was replaced"))
+    }
+
+    /// Of the next incarnation, which has met nobody.
+    pub(crate) fn reborn(&self) -> Result<Self> {
+        let mut value = vec![INCARNATION_VERSION];
+        value.put_u64(self.incarnation()? + 1);
+        let mut edits: BTreeMap<_, _> =
+            self.meetings()?.into_keys().map(|peer| (key::meeting(peer), None)).collect();
+        edits.insert(Bytes::from_static(&key::INCARNATION), Some((value.into(), None)));
+        self.with_edits(edits)
+    }
+
     /// The states in which the volume met others, by whom.
     pub(crate) fn meetings(&self) -> Result<BTreeMap<Peer, Meeting>> {
         let mut meetings = BTreeMap::new();
         for entry in self.tree.range(&key::first_meeting(), Bound::Excluded(&key::end_of_meetings()))? {
             let (key, value, tree) = entry?;
-            let parsed = key::parse_meeting(&key).ok_or(Malformed::Bytes).and_then(|peer| Ok((peer, noted(&value)?)));
-            let (peer, noted) = parsed.map_err(|malformed| malformed.in_volume("a meeting of two-way syncs"))?;
-            meetings.insert(peer, Meeting { tree, noted });
+            let parsed = key::parse_meeting(&key).ok_or(Malformed::Bytes).and_then(|peer| Ok((peer, parse(&value, tree)?)));
+            let (peer, meeting) = parsed.map_err(|malformed| malformed.in_volume("a meeting of two-way syncs"))?;
+            meetings.insert(peer, meeting);
         }
         Ok(meetings)
     }
 
     /// With the state in which it met another side. Whom it has not met for longest is forgotten if there are too many.
     pub(crate) fn with_meeting(&self, peer: Peer, meeting: Meeting) -> Result<Self> {
-        let mut value = vec![VERSION];
+        let mut value = vec![if meeting.witness.is_some() { WITNESSED_VERSION } else { VERSION }];
         record::put_timestamp(&mut value, meeting.noted);
+        meeting.witness.iter().for_each(|witness| witness.put(&mut value));
         let mut others = self.meetings()?;
         others.remove(&peer);
         let mut edits = BTreeMap::from([(key::meeting(peer), Some((Bytes::from(value), meeting.tree)))]);
@@ -55,12 +84,6 @@ impl Kept {
             edits.insert(key::meeting(oldest), None);
         }
         self.with_edits(edits)
-    }
-
-    /// Without any: the state is another side's as a whole.
-    pub(crate) fn without_meetings(&self) -> Result<Self> {
-        let edits: BTreeMap<_, _> = self.meetings()?.into_keys().map(|peer| (key::meeting(peer), None)).collect();
-        if edits.is_empty() { Ok(self.clone()) } else { self.with_edits(edits) }
     }
 
     fn with_edits(&self, edits: BTreeMap<Bytes, Option<(Bytes, Option<Name>)>>) -> Result<Self> {
@@ -85,8 +108,15 @@ impl Kept {
     }
 }
 
-fn noted(value: &[u8]) -> std::result::Result<Timestamp, Malformed> {
-    let mut reader = Reader(value);
-    reader.version(VERSION)?;
-    record::timestamp(&mut reader)
+fn parse(value: &[u8], tree: Option<Name>) -> Parsed<Meeting> {
+    record::whole(value, |reader| {
+        let version = match reader.u8()? {
+            version @ VERSION..=WITNESSED_VERSION => version,
+            0 => return Err(Malformed::Bytes),
+            _ => return Err(Malformed::Newer),
+        };
+        let noted = record::timestamp(reader)?;
+        let witness = if version == WITNESSED_VERSION { Some(Witness::read(reader)?) } else { None };
+        Ok(Meeting { tree, noted, witness })
+    })
 }

@@ -4,9 +4,9 @@ use super::changes::Changes;
 use super::key::{self, Kind};
 use super::labels;
 use super::root::KeptRoot;
-use super::{Going, Kept, Retention};
+use super::{Going, Kept, Meeting, Peer, Retention, Witness, Witnesses};
 use crate::root::Root;
-use crate::{Result, Timestamp, Volume};
+use crate::{Result, State, Timestamp, Volume};
 use std::collections::BTreeSet;
 
 impl Volume {
@@ -16,16 +16,40 @@ impl Volume {
         self.kept().wanted(offered, &self.retention(), self.now())
     }
 
-    /// What is kept once a state was received, with kept roots that come with it.
-    pub(crate) fn kept_with_received(&self, root: &Root, offered: &[KeptRoot]) -> Result<(Kept, Going<'_>)> {
-        let kept = self.kept().without_meetings()?.with_received(offered)?;
-        let is_in_history = root.tree == self.last_checkpoint.lock().tree || kept.has_history(root)?;
+    /// What is kept once a state was received from those who had it, with kept roots that come with it.
+    pub(crate) fn kept_with_received(
+        &self,
+        root: &Root,
+        witnesses: &Witnesses,
+        offered: &[KeptRoot],
+    ) -> Result<(Kept, Going<'_>)> {
+        let is_same = root.tree == self.last_checkpoint.lock().tree;
+        let kept = self.kept();
+        let mut kept = if is_same { Kept::clone(&kept) } else { kept.reborn()? }.with_received(offered)?;
+        let (us, noted) = (self.peer(), self.now());
+        for (peer, witness) in witnesses.iter().filter(|(peer, _)| *peer != us) {
+            kept = kept.with_meeting(peer, Meeting { tree: root.tree, noted, witness: Some(witness) })?;
+        }
+        let is_in_history = is_same || kept.has_history(root)?;
         let going = self.sweep_history(&kept, root.taken)?;
         let kept = match is_in_history {
             true => kept.without_old_history(going.ids())?,
             false => kept.with_history(root, going.ids())?,
         };
         Ok((kept, going))
+    }
+
+    /// Who has the last checkpoint's state as its own: this volume, and from whom it came.
+    pub(crate) fn witnesses(&self) -> Result<Witnesses> {
+        let State { tree, taken, .. } = self.state();
+        let met = self.kept().meetings()?.into_iter().filter(|(_, meeting)| meeting.tree == tree);
+        let others = met.filter_map(|(peer, meeting)| Some((peer, meeting.witness?)));
+        Ok(Witnesses::new((self.peer(), Witness { age: self.age()?, taken }), others))
+    }
+
+    /// What others know this volume by.
+    fn peer(&self) -> Peer {
+        *self.shared.store.id().as_bytes()
     }
 }
 

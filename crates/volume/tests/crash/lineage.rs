@@ -157,7 +157,7 @@ impl Run {
         let offered = replica.wanted(&pinned.kept).map_err(failed)?;
         let offered: Vec<_> = offered.into_iter().filter(is_taken).collect();
         let receiving = replica.begin_receiving().ok_or("a transfer is under way")?;
-        replica.receive(&pinned.state, &offered).map_err(failed)?;
+        replica.receive(&pinned.state, &pinned.witnesses, &offered).map_err(failed)?;
         drop(receiving);
         unlock_all(pool).map_err(failed)?;
         let after = self.received(replica.id(), there);
