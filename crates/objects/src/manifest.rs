@@ -246,11 +246,11 @@ mod tests {
     #[test]
     fn a_manifest_of_the_version_before_is_read() {
         let state = State::decode(&[&[1, 0][..], &[0; 24 + 8 + 12]].concat()).unwrap();
-        let witnesses = Witnesses::decode(&[7; 44]).unwrap();
+        let witnesses = Witnesses::decode(&[7; 76]).unwrap();
         let manifest = Manifest { witnesses, ..Manifest::first(VolumeIdentity([5; 16]), "main", &state) };
         let bytes = manifest.encode();
         assert_eq!(Manifest::decode(&bytes).unwrap().encode(), bytes);
-        let part = [&44u16.to_le_bytes()[..], &[7; 44]].concat();
+        let part = [&76u16.to_le_bytes()[..], &[7; 76]].concat();
         let at = bytes.windows(part.len()).position(|window| window == part).unwrap();
         let mut before = [&bytes[..at], &bytes[at + part.len()..bytes.len() - SUM_BYTES]].concat();
         before[MAGIC.len()] = VERSION_WITHOUT_WITNESSES as u8;

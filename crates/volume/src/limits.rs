@@ -76,8 +76,9 @@ pub(crate) const HISTORY_HALVINGS_MAX: usize = 8;
 /// Inode numbers lie below this, so that 16 bits are left to tell the inodes of browsed snapshots from live ones.
 pub const INODE_NUMBER_MAX: u64 = 1 << 48;
 
-/// Inode numbers are given in lanes of two to the power of this: sides of a two-way sync give them in different ones.
-pub(crate) const INODE_LANE_BITS: u32 = 40;
+/// Inode numbers are given in lanes of two to the power of this: volumes of one identity that go on apart give them in different ones.
+/// One that gives more goes on in the lane behind.
+pub(crate) const INODE_LANE_BITS: u32 = 32;
 
 /// Lanes that are tried for one that no inode is in.
 pub(crate) const INODE_LANES_TRIED_MAX: usize = 16;

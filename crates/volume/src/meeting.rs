@@ -104,7 +104,11 @@ impl Volume {
         let mut states = kept.states()?;
         let last = self.state();
         states.entry(last.tree).or_insert(last.taken);
-        Ok(Past { states, meetings: kept.meetings()?, age: self.age()? })
+        let mut meetings = kept.meetings()?;
+        if let Some(encryption) = &self.contents.encryption {
+            meetings.iter_mut().for_each(|(peer, meeting)| *meeting = encryption.believed(peer, *meeting));
+        }
+        Ok(Past { states, meetings, age: self.age()? })
     }
 
     /// How old the state is that the last checkpoint made durable.
@@ -252,17 +256,36 @@ impl Volume {
         if !adopting.leaves_lane {
             return Ok(ours.max(theirs));
         }
+        Ok(self.free_lane(tree)?.unwrap_or(ours.max(theirs)))
+    }
+
+    /// The first number of a lane in which a tree has no inode; `None` if none was found: numbers that two sides give are told apart
+    /// when they meet.
+    fn free_lane(&self, tree: &Tree) -> Result<Option<u64>> {
         let lanes = INODE_NUMBER_MAX >> INODE_LANE_BITS;
         for _ in 0..INODE_LANES_TRIED_MAX {
             let first = (1 + self.shared.environment.random() % (lanes - 1)) << INODE_LANE_BITS;
             let last = Inode(first + (1 << INODE_LANE_BITS) - 1);
             let below = tree.floor(&key::end_of(last))?.and_then(|(key, _)| key::parse(&key).map(|(inode, ..)| inode));
             if below.is_none_or(|inode| inode.0 < first) {
-                return Ok(first);
+                return Ok(Some(first));
             }
         }
-        // Numbers that both give are told apart when they meet.
-        Ok(ours.max(theirs))
+        Ok(None)
+    }
+
+    /// From now on numbers of inodes are given here that nobody else gives: the volume goes on apart from its source. A locked one
+    /// leaves when it is unlocked.
+    pub(crate) fn leave_lane(&self) -> Result<()> {
+        let mut checkpointing = self.begin_checkpoint()?;
+        if self.is_locked() {
+            return self.checkpoint_keeping(&mut checkpointing, |kept, _| kept.in_shared_lane(true));
+        }
+        let tree = self.layers.base.load().tree.clone();
+        let before = self.counts.get();
+        let next_inode = self.free_lane(&tree)?.unwrap_or(before.next_inode);
+        self.counts.set(Counters { next_inode, ..before });
+        self.checkpoint_keeping(&mut checkpointing, |kept, _| kept.in_shared_lane(false))
     }
 
     /// What of the state before stays though it is not in the new one, because somebody has it open.

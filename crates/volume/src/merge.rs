@@ -48,7 +48,7 @@ pub(crate) fn merge(
 ) -> Result<Merged> {
     let our_changes = changes::between(base, ours)?;
     let their_changes = changes::between(base, theirs)?;
-    let known = known::Views { ours, theirs };
+    let known = known::Views { base, ours, theirs };
     let plan = plan::plan(&our_changes, &their_changes, &known, label)?;
     apply::apply(plan, ours, theirs, counters)
 }

@@ -97,6 +97,7 @@ fn check_whole(disk: &SimDisk, index: &MemoryIndex, second: VolumeId, what: &str
 fn is_met(pool: &Pool, id: VolumeId) -> bool {
     let past = pool.volume(id).unwrap().past().unwrap();
     assert_eq!(past.age.incarnation == 0, past.meetings.contains_key(&OTHER));
+    assert_eq!(past.age.incarnation == 0, past.states.len() > 1);
     past.age.incarnation == 0
 }
 

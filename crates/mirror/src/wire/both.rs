@@ -272,7 +272,7 @@ mod tests {
             states: [(None, noted), (root, noted)].into(),
             meetings: [
                 (peer, Meeting { tree: root, noted, witness: None }),
-                ([5; 16], Meeting { tree: root, noted, witness: Some(Witness { age, taken: noted }) }),
+                ([5; 16], Meeting { tree: root, noted, witness: Some(Witness { age, taken: noted, tag: [9; 32] }) }),
             ]
             .into(),
             age: Age::default(),

@@ -323,7 +323,7 @@ mod tests {
     fn messages_come_back_as_they_were_and_cut_ones_are_refused() {
         let (identity, name, names) = (VolumeIdentity([5; 16]), "main".to_owned(), vec![Name::from_bytes([9; 32]); 3]);
         let mode = ReplicaMode { create: true, replace: false };
-        let witnesses = Witnesses::decode(&[[4; 44], [5; 44]].concat()).unwrap();
+        let witnesses = Witnesses::decode(&[[4; 76], [5; 76]].concat()).unwrap();
         let listed = Listed {
             identity,
             name: name.clone(),

@@ -4,10 +4,10 @@
 use crate::both::{assert_equal, keep_little, sync, tree};
 use crate::wire::{NEVER, with_client};
 use crate::world::{CREATE, Clock, OWNER, Place, run};
-use mirror::{BothOptions, LocalPeer, LocalReplica, ReplicaMode, SourceVolume, SyncOptions, sync_both};
+use mirror::{BothOptions, LocalPeer, LocalReplica, LocalSource, ReplicaMode, SourceVolume, SyncOptions, sync_both};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use volume::{Inode, NewInode, Privileges, Role};
+use volume::{Age, Inode, NewInode, Privileges, Role, Timestamp, Witness};
 
 const REPLACE: ReplicaMode = ReplicaMode { create: false, replace: true };
 
@@ -32,7 +32,16 @@ fn names(place: &Place) -> Vec<String> {
 /// Three places: the first has a volume, of which a snapshot knows one file and the newest state four.
 fn places() -> [Place; 3] {
     let clock = Arc::new(Clock::default());
-    let places = [1, 2, 3].map(|number| Place::new(number, &clock, number == 1));
+    begin([1, 2, 3].map(|number| Place::new(number, &clock, number == 1)))
+}
+
+/// The same with a volume that is encrypted.
+fn encrypted_places() -> [Place; 3] {
+    let clock = Arc::new(Clock::default());
+    begin([Place::encrypted(1, &clock), Place::new(2, &clock, false), Place::new(3, &clock, false)])
+}
+
+fn begin(places: [Place; 3]) -> [Place; 3] {
     make(&places[0], &["first"]);
     places[0].volume().create_snapshot("first", false).unwrap();
     keep_little(&places[0]);
@@ -42,6 +51,7 @@ fn places() -> [Place; 3] {
 
 fn promote(place: &Place) {
     place.pool.set_role("main", Role::Primary).unwrap();
+    place.unlock();
     keep_little(place);
 }
 
@@ -88,7 +98,7 @@ fn what_either_side_deleted_does_not_come_back() {
 fn what_was_deleted_does_not_come_back_from_another_process() {
     for is_pulled in [false, true] {
         let [here, there, _] = places();
-        let source = mirror::LocalSource::open(&here.pool, "main").unwrap();
+        let source = LocalSource::open(&here.pool, "main").unwrap();
         let origin = source.origin().clone();
         if is_pulled {
             with_client(&here, NEVER, NEVER, |client| {
@@ -117,13 +127,60 @@ fn what_was_deleted_does_not_come_back_from_another_process() {
 
 #[test]
 fn what_came_by_way_of_a_third_place_counts_as_well() {
-    let [here, middle, there] = places();
-    run(&here, &middle, CREATE).unwrap();
-    run(&middle, &there, CREATE).unwrap();
-    promote(&there);
-    go_apart(&here, &there);
-    sync(&there, &here).unwrap();
-    assert_merged(&here, &there);
+    // The one in the middle has no key, if there is one.
+    for [here, middle, there] in [places(), encrypted_places()] {
+        run(&here, &middle, CREATE).unwrap();
+        run(&middle, &there, CREATE).unwrap();
+        promote(&there);
+        go_apart(&here, &there);
+        sync(&there, &here).unwrap();
+        assert_merged(&here, &there);
+    }
+}
+
+#[test]
+fn who_has_no_key_cannot_say_who_had_a_state() {
+    let [here, there, _] = encrypted_places();
+    let source = LocalSource::open(&here.pool, "main").unwrap();
+    let origin = source.origin().clone();
+    run(&here, &there, CREATE).unwrap();
+    drop(source);
+    let witness = |place: &Place| {
+        let past = place.volume().past().unwrap();
+        past.meetings.into_values().find_map(|meeting| meeting.witness)
+    };
+    assert!(witness(&there).is_none(), "without the key it cannot be told");
+    there.unlock();
+    let genuine = witness(&there).unwrap();
+    let (peer, _) = origin.witnesses.iter().next().unwrap();
+    let older = Age { sequence: genuine.age.sequence - 1, ..genuine.age };
+    for (forged, stays) in [
+        (genuine, true),
+        (Witness { age: older, ..genuine }, false),
+        (Witness { taken: Timestamp::FIRST, ..genuine }, false),
+        (Witness { tag: [0; 32], ..genuine }, false),
+    ] {
+        let _receiving = there.volume().begin_receiving().unwrap();
+        there.volume().receive(&origin.state, &[(peer, forged)].into_iter().collect(), &[]).unwrap();
+        assert_eq!(witness(&there), stays.then_some(forged));
+    }
+}
+
+#[test]
+fn a_locked_side_is_not_merged() {
+    let [here, there, _] = encrypted_places();
+    run(&here, &there, CREATE).unwrap();
+    there.pool.set_role("main", Role::Primary).unwrap();
+    make(&here, &["new"]);
+    let before = (here.volume().state(), there.volume().state());
+    for (ours, theirs) in [(&here, &there), (&there, &here)] {
+        let refused = sync(ours, theirs).unwrap_err().to_string();
+        assert!(refused.contains("pantala volume unlock"), "{refused}");
+        assert!(here.volume().state().is_same(&before.0) && there.volume().state().is_same(&before.1));
+    }
+    there.unlock();
+    sync(&here, &there).unwrap();
+    assert_equal(&here, &there);
 }
 
 #[test]
@@ -142,24 +199,44 @@ fn a_replica_that_was_written_and_given_back_is_merged_with_what_it_gave() {
 
 #[test]
 fn a_source_that_another_state_replaced_since_has_deleted_nothing() {
+    for (is_forgotten, is_from_there) in [(true, false), (true, true), (false, false), (false, true)] {
+        let [here, there, third] = places();
+        run(&here, &third, CREATE).unwrap();
+        make(&here, &["late"]);
+        run(&here, &there, CREATE).unwrap();
+        for place in [&there, &third] {
+            promote(place);
+        }
+        make(&third, &["third"]);
+        run(&third, &here, REPLACE).unwrap();
+        promote(&here);
+        if is_forgotten {
+            [&here, &there].into_iter().for_each(forget);
+        }
+        assert!(!names(&here).contains(&"/late".to_owned()));
+        if is_from_there { sync(&there, &here) } else { sync(&here, &there) }.unwrap();
+        assert_equal(&here, &there);
+        assert!(names(&here).contains(&"/late".to_owned()), "it was deleted: {:?}", names(&here));
+        assert!(names(&here).contains(&"/third".to_owned()));
+    }
+}
+
+#[test]
+fn a_replica_that_follows_has_had_what_its_source_had() {
     let [here, there, third] = places();
-    run(&here, &third, CREATE).unwrap();
-    make(&here, &["late"]);
-    run(&here, &there, CREATE).unwrap();
-    for place in [&there, &third] {
-        promote(place);
+    let mut had = Vec::new();
+    for number in 0..3 {
+        make(&here, &[&format!("new{number}")]);
+        had.push(here.volume().state().tree());
+        run(&here, &there, CREATE).unwrap();
+        run(&there, &third, CREATE).unwrap();
+        for replica in [&there, &third] {
+            replica.pool.set_volume("main", &[("retention".to_owned(), "forever:all".to_owned())]).unwrap();
+            let past = replica.volume().past().unwrap();
+            assert_eq!(past.age.incarnation, 0);
+            assert!(had.iter().all(|tree| past.states.contains_key(tree)));
+        }
     }
-    make(&third, &["third"]);
-    run(&third, &here, REPLACE).unwrap();
-    promote(&here);
-    for place in [&here, &there] {
-        forget(place);
-    }
-    assert!(!names(&here).contains(&"/late".to_owned()));
-    sync(&here, &there).unwrap();
-    assert_equal(&here, &there);
-    assert!(names(&here).contains(&"/late".to_owned()), "it was deleted: {:?}", names(&here));
-    assert!(names(&here).contains(&"/third".to_owned()));
 }
 
 #[test]

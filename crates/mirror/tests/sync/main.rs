@@ -5,6 +5,7 @@
 mod both;
 mod both_cuts;
 mod both_first;
+mod both_model;
 mod crash;
 mod encrypted;
 mod model;

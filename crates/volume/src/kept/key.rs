@@ -20,8 +20,8 @@ const BY_NAME: u8 = 3;
 /// First byte of the key of a meeting.
 const MEETING: u8 = 4;
 
-/// The key of the incarnation.
-pub(super) const INCARNATION: [u8; 1] = [5];
+/// The key of what a volume knows of its own life.
+pub(super) const LIFE: [u8; 1] = [5];
 
 impl Kind {
     /// Behind the last key of the kind.

@@ -6,7 +6,7 @@
 //! After a two-way sync both sides note the state. What a replica received its source had too, but the source notes nothing: the
 //! replica says how old the source was then, which tells whether what the source is now comes from it.
 
-use super::{Kept, Witness, key};
+use super::{Kept, KeptRoot, Witness, key};
 use crate::codec::{Malformed, Parsed, Reader, Writer};
 use crate::limits::MEETINGS_MAX;
 use crate::{Result, Timestamp, record};
@@ -14,7 +14,7 @@ use block::Name;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use tree::Edit;
+use tree::{Edit, Mapped};
 
 /// The other side of a two-way sync: the identity of its store.
 pub type Peer = [u8; 16];
@@ -25,8 +25,15 @@ const VERSION: u8 = 1;
 /// Of one with a witness.
 const WITNESSED_VERSION: u8 = 2;
 
-/// Of an incarnation.
-const INCARNATION_VERSION: u8 = 1;
+/// Of a life.
+const LIFE_VERSION: u8 = 1;
+
+/// What a volume knows of its own life.
+#[derive(Clone, Copy, Default)]
+struct Life {
+    incarnation: u64,
+    shares_lane: bool,
+}
 
 /// A state that two sides had in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,22 +46,63 @@ pub struct Meeting {
     pub witness: Option<Witness>,
 }
 
+impl Life {
+    fn entry(&self) -> (Bytes, Option<Mapped>) {
+        let mut value = vec![LIFE_VERSION, self.shares_lane as u8];
+        value.put_u64(self.incarnation);
+        (Bytes::from_static(&key::LIFE), Some((value.into(), None)))
+    }
+}
+
 impl Kept {
     /// How often the state of another volume has replaced this one's.
     pub(crate) fn incarnation(&self) -> Result<u64> {
-        let Some((value, _)) = self.tree.get(&key::INCARNATION)? else { return Ok(0) };
-        let read = |reader: &mut Reader<'_>| reader.version(INCARNATION_VERSION).and_then(|()| reader.u64());
-        record::whole(&value, read).map_err(|malformed| malformed.in_volume("how often the state was replaced"))
+        Ok(self.life()?.incarnation)
     }
 
-    /// Of the next incarnation, which has met nobody.
+    /// Whether numbers of inodes are given here that others may give too, because the volume was promoted while it was locked.
+    pub(crate) fn shares_lane(&self) -> Result<bool> {
+        Ok(self.life()?.shares_lane)
+    }
+
+    /// Of a volume of which that is so, or not.
+    pub(crate) fn in_shared_lane(&self, shares_lane: bool) -> Result<Self> {
+        let life = self.life()?;
+        if life.shares_lane == shares_lane {
+            return Ok(self.clone());
+        }
+        self.with_edits([Life { shares_lane, ..life }.entry()].into())
+    }
+
+    fn life(&self) -> Result<Life> {
+        let Some((value, _)) = self.tree.get(&key::LIFE)? else { return Ok(Life::default()) };
+        let read = |reader: &mut Reader<'_>| {
+            reader.version(LIFE_VERSION)?;
+            let shares_lane = match reader.u8()? {
+                flag @ 0..=1 => flag == 1,
+                _ => return Err(Malformed::Bytes),
+            };
+            Ok(Life { shares_lane, incarnation: reader.u64()? })
+        };
+        record::whole(&value, read).map_err(|malformed| malformed.in_volume("what the volume knows of its life"))
+    }
+
+    /// Of the next incarnation, which has met nobody and has no past yet.
     pub(crate) fn reborn(&self) -> Result<Self> {
-        let mut value = vec![INCARNATION_VERSION];
-        value.put_u64(self.incarnation()? + 1);
-        let mut edits: BTreeMap<_, _> =
-            self.meetings()?.into_keys().map(|peer| (key::meeting(peer), None)).collect();
-        edits.insert(Bytes::from_static(&key::INCARNATION), Some((value.into(), None)));
-        self.with_edits(edits)
+        let life = self.life()?;
+        let mut edits = BTreeMap::from([Life { incarnation: life.incarnation + 1, ..life }.entry()]);
+        for root in self.roots(Timestamp::FIRST, Timestamp::LAST)? {
+            let root = KeptRoot { is_earlier: true, ..root? };
+            let (key, value) = root.parts();
+            edits.insert(key, Some((value, root.tree)));
+        }
+        self.without_meetings()?.with_edits(edits)
+    }
+
+    /// Without any: what it met says nothing of the state that it has now, or others say it.
+    pub(crate) fn without_meetings(&self) -> Result<Self> {
+        let edits: BTreeMap<_, _> = self.meetings()?.into_keys().map(|peer| (key::meeting(peer), None)).collect();
+        if edits.is_empty() { Ok(self.clone()) } else { self.with_edits(edits) }
     }
 
     /// The states in which the volume met others, by whom.
@@ -86,7 +134,7 @@ impl Kept {
         self.with_edits(edits)
     }
 
-    fn with_edits(&self, edits: BTreeMap<Bytes, Option<(Bytes, Option<Name>)>>) -> Result<Self> {
+    fn with_edits(&self, edits: BTreeMap<Bytes, Option<Mapped>>) -> Result<Self> {
         let edit = |(key, mapped)| match mapped {
             Some((value, link)) => Edit::Put { key, value, link },
             None => Edit::Delete { key },
@@ -94,11 +142,14 @@ impl Kept {
         Ok(Self { tree: self.tree.apply(edits.into_iter().map(edit).collect())? })
     }
 
-    /// Every state that is kept, with the time at which it came here first.
+    /// Every state that is kept and from which the volume's comes, with the time at which it came here first.
     pub(crate) fn states(&self) -> Result<BTreeMap<Option<Name>, Timestamp>> {
         let mut states = BTreeMap::new();
         for root in self.roots(Timestamp::FIRST, Timestamp::LAST)? {
             let root = root?;
+            if root.is_earlier {
+                continue;
+            }
             states.entry(root.tree).or_insert(root.taken());
         }
         for meeting in self.meetings()?.into_values() {

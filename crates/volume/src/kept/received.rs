@@ -7,6 +7,7 @@ use super::root::KeptRoot;
 use super::{Going, Kept, Meeting, Peer, Retention, Witness, Witnesses};
 use crate::root::Root;
 use crate::{Result, State, Timestamp, Volume};
+use block::Name;
 use std::collections::BTreeSet;
 
 impl Volume {
@@ -23,9 +24,15 @@ impl Volume {
         witnesses: &Witnesses,
         offered: &[KeptRoot],
     ) -> Result<(Kept, Going<'_>)> {
-        let is_same = root.tree == self.last_checkpoint.lock().tree;
+        let tree = self.last_checkpoint.lock().tree;
+        let is_same = root.tree == tree;
         let kept = self.kept();
-        let mut kept = if is_same { Kept::clone(&kept) } else { kept.reborn()? }.with_received(offered)?;
+        let kept = match is_same {
+            true => Kept::clone(&kept),
+            false if tree.is_none() || kept.is_succeeded(tree, witnesses)? => kept.without_meetings()?,
+            false => kept.reborn()?,
+        };
+        let mut kept = kept.with_received(offered)?;
         let (us, noted) = (self.peer(), self.now());
         for (peer, witness) in witnesses.iter().filter(|(peer, _)| *peer != us) {
             kept = kept.with_meeting(peer, Meeting { tree: root.tree, noted, witness: Some(witness) })?;
@@ -42,9 +49,17 @@ impl Volume {
     /// Who has the last checkpoint's state as its own: this volume, and from whom it came.
     pub(crate) fn witnesses(&self) -> Result<Witnesses> {
         let State { tree, taken, .. } = self.state();
-        let met = self.kept().meetings()?.into_iter().filter(|(_, meeting)| meeting.tree == tree);
+        let us = self.peer();
+        let own = Witness { age: self.age()?, taken, tag: Default::default() };
+        let own = match &self.contents.encryption {
+            None => Some(own),
+            // Who has no key can only hand on what others said.
+            Some(_) if self.is_locked() => None,
+            Some(encryption) => Some(encryption.tagged(&us, tree, own)?),
+        };
+        let met = self.kept().meetings()?.into_iter().filter(|(peer, meeting)| meeting.tree == tree && *peer != us);
         let others = met.filter_map(|(peer, meeting)| Some((peer, meeting.witness?)));
-        Ok(Witnesses::new((self.peer(), Witness { age: self.age()?, taken }), others))
+        Ok(own.map(|own| (us, own)).into_iter().chain(others).collect())
     }
 
     /// What others know this volume by.
@@ -68,6 +83,15 @@ impl Kept {
             }
         }
         Ok(wanted)
+    }
+
+    /// Whether a state that others had comes from one that they gave before, and that is here unchanged.
+    fn is_succeeded(&self, tree: Option<Name>, witnesses: &Witnesses) -> Result<bool> {
+        let continues = |(peer, meeting): (Peer, Meeting)| {
+            let (now, then) = witnesses.of(&peer).zip(meeting.witness)?;
+            (meeting.tree == tree).then(|| now.age.continues(then.age))
+        };
+        Ok(self.meetings()?.into_iter().any(|met| continues(met).unwrap_or(false)))
     }
 
     /// Whether the same kept root is here. Whether it is held may differ: each place says so for itself.

@@ -18,6 +18,9 @@ const ENCRYPTED_VERSION: u8 = 2;
 /// Set in the flags of a snapshot that must not be deleted.
 const HELD: u8 = 1;
 
+/// Set in the flags of what is kept of an earlier incarnation.
+const EARLIER: u8 = 2;
+
 /// A state of a volume that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptRoot {
@@ -30,6 +33,8 @@ pub struct KeptRoot {
     /// Empty for history.
     pub(crate) name: String,
     pub(crate) is_held: bool,
+    /// Whether it is of an earlier incarnation: the volume's state does not come from it, so what it lacks of it was not deleted.
+    pub(crate) is_earlier: bool,
 }
 
 impl KeptRoot {
@@ -37,7 +42,7 @@ impl KeptRoot {
     pub(super) fn of(root: &Root, id: KeptId, name: &str, is_held: bool) -> Self {
         let Root { tree, counters, hash_seed, sealed, .. } = *root;
         let tag = sealed.map(|sealed| sealed.tag);
-        Self { id, tree, counters, hash_seed, tag, name: name.into(), is_held }
+        Self { id, tree, counters, hash_seed, tag, name: name.into(), is_held, is_earlier: false }
     }
 
     /// Which one it is.
@@ -82,7 +87,8 @@ impl KeptRoot {
 
     pub(super) fn value(&self) -> Bytes {
         let version = if self.tag.is_some() { ENCRYPTED_VERSION } else { VERSION };
-        let mut value = vec![version, if self.is_held { HELD } else { 0 }];
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let mut value = vec![version, flag(self.is_held, HELD) | flag(self.is_earlier, EARLIER)];
         self.counters.put(&mut value);
         value.put_u64(self.hash_seed);
         self.tag.iter().for_each(|tag| value.extend_from_slice(tag));
@@ -114,7 +120,8 @@ fn parse(id: KeptId, value: &[u8], tree: Option<Name>) -> Parsed<KeptRoot> {
         _ => return Err(Malformed::Newer),
     };
     let flags = reader.u8()?;
-    if flags & !HELD != 0 || (flags != 0 && id.kind == Kind::History) {
+    let (is_held, is_earlier) = (flags & HELD != 0, flags & EARLIER != 0);
+    if flags & !(HELD | EARLIER) != 0 || (is_held && id.kind == Kind::History) {
         return Err(Malformed::Bytes);
     }
     let (counters, hash_seed) = (Counters::read(&mut reader)?, reader.u64()?);
@@ -126,5 +133,5 @@ fn parse(id: KeptId, value: &[u8], tree: Option<Name>) -> Parsed<KeptRoot> {
     if name.is_empty() != (id.kind == Kind::History) {
         return Err(Malformed::Bytes);
     }
-    Ok(KeptRoot { id, tree, counters, hash_seed, tag, name: name.into(), is_held: flags & HELD != 0 })
+    Ok(KeptRoot { id, tree, counters, hash_seed, tag, name: name.into(), is_held, is_earlier })
 }

@@ -1,9 +1,14 @@
 //! Who had a state as its own, and how old it was then: what a replica notes of its source, which notes nothing.
+//!
+//! What a side says of another one may make files go that the other one lacks, so that of an encrypted volume is tagged: a holder without
+//! the key hands witnesses on and can make none.
 
-use super::Peer;
+use super::{Meeting, Peer};
 use crate::codec::{Malformed, Parsed, Reader, Writer};
+use crate::contents::Encryption;
 use crate::limits::MEETINGS_MAX;
 use crate::{Result, Timestamp, record};
+use block::Name;
 use std::collections::BTreeMap;
 
 /// How far the life of a volume has come. It goes back only where a whole store does.
@@ -29,11 +34,17 @@ pub struct Witness {
     pub age: Age,
     /// When that was, by the clock of whoever took the state.
     pub taken: Timestamp,
+    /// What authenticates it, of an encrypted volume; otherwise zeros.
+    pub tag: [u8; TAG_BYTES],
 }
+
+const TAG_BYTES: usize = 32;
+
+const PURPOSE: &str = "witness";
 
 impl Witness {
     /// As bytes.
-    pub const BYTES: usize = 28;
+    pub const BYTES: usize = 28 + TAG_BYTES;
 
     /// The witness as bytes: `docs/format.md`, "The kept tree".
     pub fn encode(&self) -> Vec<u8> {
@@ -51,11 +62,40 @@ impl Witness {
         bytes.put_u64(self.age.incarnation);
         bytes.put_u64(self.age.sequence);
         record::put_timestamp(bytes, self.taken);
+        bytes.extend_from_slice(&self.tag);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Parsed<Self> {
         let age = Age { incarnation: reader.u64()?, sequence: reader.u64()? };
-        Ok(Self { age, taken: record::timestamp(reader)? })
+        let taken = record::timestamp(reader)?;
+        let tag = reader.bytes(TAG_BYTES)?.try_into().map_err(|_| Malformed::Bytes)?;
+        Ok(Self { age, taken, tag })
+    }
+}
+
+impl Encryption {
+    /// A witness with its tag; an error if the volume is locked.
+    pub(crate) fn tagged(&self, peer: &Peer, tree: Option<Name>, witness: Witness) -> Result<Witness> {
+        let tag = self.key_or_error()?.authenticate(PURPOSE, &self.claim(peer, tree, &witness));
+        Ok(Witness { tag, ..witness })
+    }
+
+    /// A meeting without its witness, if nobody with the key made that, or if it cannot be told.
+    pub(crate) fn believed(&self, peer: &Peer, meeting: Meeting) -> Meeting {
+        let is_authentic = |witness: &Witness| {
+            let claim = self.claim(peer, meeting.tree, witness);
+            self.key().is_some_and(|key| key.is_authentic(PURPOSE, &claim, &witness.tag))
+        };
+        Meeting { witness: meeting.witness.filter(is_authentic), ..meeting }
+    }
+
+    fn claim(&self, peer: &Peer, tree: Option<Name>, witness: &Witness) -> Vec<u8> {
+        let mut claim = self.identity.0.to_vec();
+        claim.extend_from_slice(peer);
+        claim.push(tree.is_some() as u8);
+        tree.iter().for_each(|tree| claim.extend_from_slice(tree.as_bytes()));
+        Witness { tag: [0; TAG_BYTES], ..*witness }.put(&mut claim);
+        claim
     }
 }
 
@@ -63,13 +103,17 @@ impl Witness {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witnesses(BTreeMap<Peer, Witness>);
 
+impl FromIterator<(Peer, Witness)> for Witnesses {
+    /// As many as there can be.
+    fn from_iter<T: IntoIterator<Item = (Peer, Witness)>>(witnesses: T) -> Self {
+        Self(witnesses.into_iter().take(MEETINGS_MAX).collect())
+    }
+}
+
 impl Witnesses {
-    /// This one, and others as long as there is room.
-    pub fn new((peer, witness): (Peer, Witness), others: impl IntoIterator<Item = (Peer, Witness)>) -> Self {
-        let mut witnesses: BTreeMap<_, _> =
-            others.into_iter().filter(|(other, _)| *other != peer).take(MEETINGS_MAX - 1).collect();
-        witnesses.insert(peer, witness);
-        Self(witnesses)
+    /// That of a store.
+    pub(crate) fn of(&self, peer: &Peer) -> Option<Witness> {
+        self.0.get(peer).copied()
     }
 
     /// All of them, by their stores.
@@ -115,20 +159,19 @@ mod tests {
 
     fn witness(sequence: u64) -> Witness {
         let age = Age { incarnation: 3, sequence };
-        Witness { age, taken: Timestamp { seconds: -1, nanoseconds: 7 } }
+        Witness { age, taken: Timestamp { seconds: -1, nanoseconds: 7 }, tag: [6; TAG_BYTES] }
     }
 
     #[test]
     fn witnesses_come_back_as_they_were_and_others_are_refused() {
-        let all = Witnesses::new(([5; 16], witness(1)), (0..20).map(|peer| ([peer; 16], witness(2))));
+        let all: Witnesses = (0..20).map(|peer| ([peer; 16], witness(u64::from(peer)))).collect();
         assert_eq!(all.iter().count(), MEETINGS_MAX);
-        assert!(all.iter().any(|(peer, of)| peer == [5; 16] && of == witness(1)));
         let bytes = all.encode();
         assert_eq!(Witnesses::decode(&bytes).unwrap(), all);
         let each = bytes.len() / MEETINGS_MAX;
         assert!((0..bytes.len()).all(|length| Witnesses::decode(&bytes[..length]).is_err() == (length % each != 0)));
         let (first, second) = (&bytes[..each], &bytes[each..2 * each]);
-        for refused in [[first, first].concat(), [second, first].concat(), [&bytes[..], &[0xff; 44]].concat()] {
+        for refused in [[first, first].concat(), [second, first].concat(), [&bytes[..], &[0xff; 16 + Witness::BYTES]].concat()] {
             assert!(Witnesses::decode(&refused).is_err());
         }
     }

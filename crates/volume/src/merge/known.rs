@@ -9,6 +9,12 @@ pub(super) trait Known {
     /// Whether an inode of ours and one of theirs have the same content and extended attributes.
     fn is_same(&self, ours: Inode, theirs: Inode) -> Result<bool>;
 
+    /// Whether what replaced an inode of the base on our side has the same content and extended attributes.
+    fn have_we_left(&self, base: Inode, ours: Inode) -> Result<bool>;
+
+    /// The same on their side.
+    fn have_they_left(&self, base: Inode, theirs: Inode) -> Result<bool>;
+
     /// Whether a directory of ours has a name.
     fn is_taken_by_us(&self, directory: Inode, name: &[u8]) -> Result<bool>;
 
@@ -22,8 +28,9 @@ pub(super) trait Known {
     fn place(&self, ours: Inode) -> Result<Option<Place>>;
 }
 
-/// Two states.
+/// The states.
 pub(super) struct Views<'a> {
+    pub(super) base: &'a View,
     pub(super) ours: &'a View,
     pub(super) theirs: &'a View,
 }
@@ -33,17 +40,15 @@ const COMPARED_BYTES: usize = 128 << 10;
 
 impl Known for Views<'_> {
     fn is_same(&self, ours: Inode, theirs: Inode) -> Result<bool> {
-        let (a, b) = (self.ours.existing(ours)?, self.theirs.existing(theirs)?);
-        let what = |attributes: &Attributes| (attributes.kind, attributes.device, attributes.size);
-        if what(&a) != what(&b) || !self.has_same_xattrs(ours, theirs)? {
-            return Ok(false);
-        }
-        match a.kind {
-            Kind::File => self.has_same_bytes(ours, theirs, a.size),
-            Kind::Symlink => Ok(self.ours.read_link(ours)? == self.theirs.read_link(theirs)?),
-            Kind::Directory => Ok(false),
-            Kind::Fifo | Kind::Socket | Kind::CharacterDevice | Kind::BlockDevice => Ok(true),
-        }
+        is_same((self.ours, ours), (self.theirs, theirs))
+    }
+
+    fn have_we_left(&self, base: Inode, ours: Inode) -> Result<bool> {
+        is_same((self.base, base), (self.ours, ours))
+    }
+
+    fn have_they_left(&self, base: Inode, theirs: Inode) -> Result<bool> {
+        is_same((self.base, base), (self.theirs, theirs))
     }
 
     fn is_taken_by_us(&self, directory: Inode, name: &[u8]) -> Result<bool> {
@@ -63,30 +68,45 @@ impl Known for Views<'_> {
     }
 }
 
-impl Views<'_> {
-    fn has_same_xattrs(&self, ours: Inode, theirs: Inode) -> Result<bool> {
-        let names = self.ours.layers.xattr_names(ours)?;
-        if names != self.theirs.layers.xattr_names(theirs)? {
+/// An inode in a state.
+type Seen<'a> = (&'a View, Inode);
+
+fn is_same(one: Seen<'_>, other: Seen<'_>) -> Result<bool> {
+    let (a, b) = (one.0.existing(one.1)?, other.0.existing(other.1)?);
+    let what = |attributes: &Attributes| (attributes.kind, attributes.device, attributes.size);
+    if what(&a) != what(&b) || !has_same_xattrs(one, other)? {
+        return Ok(false);
+    }
+    match a.kind {
+        Kind::File => has_same_bytes(one, other, a.size),
+        Kind::Symlink => Ok(one.0.read_link(one.1)? == other.0.read_link(other.1)?),
+        Kind::Directory => Ok(false),
+        Kind::Fifo | Kind::Socket | Kind::CharacterDevice | Kind::BlockDevice => Ok(true),
+    }
+}
+
+fn has_same_xattrs((a, one): Seen<'_>, (b, other): Seen<'_>) -> Result<bool> {
+    let names = a.layers.xattr_names(one)?;
+    if names != b.layers.xattr_names(other)? {
+        return Ok(false);
+    }
+    for name in &names {
+        if a.layers.xattr(one, name)? != b.layers.xattr(other, name)? {
             return Ok(false);
         }
-        for name in &names {
-            if self.ours.layers.xattr(ours, name)? != self.theirs.layers.xattr(theirs, name)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
+    Ok(true)
+}
 
-    fn has_same_bytes(&self, ours: Inode, theirs: Inode, size: u64) -> Result<bool> {
-        let (mut a, mut b) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
-        let mut offset = 0;
-        while offset < size {
-            let (length, other) = (self.ours.read(ours, offset, &mut a)?, self.theirs.read(theirs, offset, &mut b)?);
-            if length == 0 || a[..length] != b[..other] {
-                return Ok(false);
-            }
-            offset += length as u64;
+fn has_same_bytes(one: Seen<'_>, other: Seen<'_>, size: u64) -> Result<bool> {
+    let (mut a, mut b) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    let mut offset = 0;
+    while offset < size {
+        let (length, found) = (one.0.read(one.1, offset, &mut a)?, other.0.read(other.1, offset, &mut b)?);
+        if length == 0 || a[..length] != b[..found] {
+            return Ok(false);
         }
-        Ok(true)
+        offset += length as u64;
     }
+    Ok(true)
 }

@@ -35,7 +35,7 @@ impl<'a, 'b> Naming<'a, 'b> {
         let mut naming = Self { objects, known, kinds, names, merged, told: Vec::new() };
         let all: Vec<_> = naming.names.keys().copied().collect();
         for object in all {
-            let merged = naming.of_one(object);
+            let merged = naming.of_one(object)?;
             naming.merged.insert(object, merged);
         }
         naming.keep_directories_in_use();
@@ -48,21 +48,25 @@ impl<'a, 'b> Naming<'a, 'b> {
     }
 
     /// The names of an object, whatever the others have.
-    fn of_one(&mut self, object: Object) -> BTreeSet<Spot> {
+    fn of_one(&mut self, object: Object) -> Result<BTreeSet<Spot>> {
         let names = self.names[&object].clone();
         let versions = self.objects.versions(object);
-        match (versions.ours, versions.theirs) {
+        // A sync with a third place may have put another inode there that is the same to a user.
+        let replaced = |now| versions.base.filter(|base| *base != now);
+        Ok(match (versions.ours, versions.theirs) {
             (None, None) => BTreeSet::new(),
             (Some(_), Some(_)) => self.of_both(object, names),
-            (None, Some(_)) => {
-                let has_changed = self.objects.have_they_written(&versions);
+            (None, Some(theirs)) => {
+                let is_left = replaced(theirs).map_or(Ok(false), |base| self.known.have_they_left(base, theirs))?;
+                let has_changed = self.objects.have_they_written(&versions) && !is_left;
                 self.of_survivor(object, &versions, &names.base, names.theirs, has_changed)
             }
-            (Some(_), None) => {
-                let has_changed = self.objects.have_we_written(&versions);
+            (Some(ours), None) => {
+                let is_left = replaced(ours).map_or(Ok(false), |base| self.known.have_we_left(base, ours))?;
+                let has_changed = self.objects.have_we_written(&versions) && !is_left;
                 self.of_survivor(object, &versions, &names.base, names.ours, has_changed)
             }
-        }
+        })
     }
 
     /// What both have.

@@ -114,6 +114,14 @@ impl Known for Asked {
         Ok(self.is_same)
     }
 
+    fn have_we_left(&self, _: Inode, _: Inode) -> Result<bool> {
+        Ok(self.is_same)
+    }
+
+    fn have_they_left(&self, _: Inode, _: Inode) -> Result<bool> {
+        Ok(self.is_same)
+    }
+
     fn is_taken_by_us(&self, _: Inode, _: &[u8]) -> Result<bool> {
         Ok(false)
     }
@@ -216,6 +224,17 @@ fn what_one_wrote_and_the_other_deleted_stays() {
     let names = ["ours 20/f ours 30"];
     check(Side::default().deleted(F, D, "f"), Side::default().wrote(F), &names, &["take ours 30"], &told);
     check(Side::default().wrote(F), Side::default().deleted(F, D, "f"), &names, &[], &told);
+}
+
+#[test]
+fn what_one_saved_again_as_it_was_and_the_other_deleted_is_gone() {
+    let (deleted, saved) = (|| Side::default().deleted(F, D, "f"), || Side::default().replaced(F, 40, D, "f"));
+    let told = [ConflictKind::ChangedAndDeleted];
+    check(deleted(), saved(), &["ours 20/f ours 30"], &["take ours 30"], &told);
+    for (ours, theirs, actions) in [(deleted(), saved(), &[][..]), (saved(), deleted(), &["drop 40".to_owned()][..])] {
+        let Seen { names, actions: seen, told } = merged(&ours, &theirs, true);
+        assert_eq!((names, &seen[..], told), (Vec::new(), actions, Vec::new()));
+    }
 }
 
 #[test]

@@ -46,7 +46,11 @@ impl Pool {
             volume.set_role(role);
         }
         let before = std::mem::replace(&mut info.role, role);
-        let mut update = || volume.checkpoint().and_then(|()| catalog.update(&info, self.shared.environment.now()));
+        let settle = || match role {
+            Role::Primary => volume.leave_lane(),
+            Role::Replica => volume.checkpoint(),
+        };
+        let mut update = || settle().and_then(|()| catalog.update(&info, self.shared.environment.now()));
         if let Err(error) = update() {
             volume.set_role(before);
             return Err(error.into());
