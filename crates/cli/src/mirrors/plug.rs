@@ -2,14 +2,16 @@
 //! syncs as the owner of the store.
 //!
 //! Both are files of the system, so only root can make and remove them. That they are there is all that is remembered of it.
+//!
+//! systemd starts what a device wants whenever the device has an event and the unit is not active: a check of the file system is one, too.
+//! So a unit stays active after its sync, until the drive goes.
 
-use super::Place;
+use super::{Owner, Place};
 use anyhow::{Context, Result, bail, ensure};
 use block::Block;
 use serde::Deserialize;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,6 +35,8 @@ pub(crate) struct PlugPlan {
     files: PlugFiles,
     rule: String,
     unit: String,
+    /// Whom the store belongs to.
+    pub(crate) owner: Owner,
 }
 
 impl PlugFiles {
@@ -49,8 +53,11 @@ impl PlugFiles {
         self.unit.exists()
     }
 
-    /// Removes them, if they are there.
+    /// Removes them, if they are there. A sync that the unit has begun ends.
     pub(crate) fn remove(&self) -> Result<()> {
+        if self.are_there() && does_systemd_run() {
+            ask("systemctl", &["stop", &self.unit_name])?;
+        }
         let mut removed = false;
         for path in [&self.rule, &self.unit] {
             match fs::remove_file(path) {
@@ -76,15 +83,16 @@ impl PlugPlan {
             store = store.display()
         );
         let drive = Drive::under(directory)?;
-        let owner = fs::metadata(store).with_context(|| format!("cannot look at {}", store.display()))?.uid();
+        let owner = Owner::of(store)?;
         let program = std::env::current_exe().context("cannot tell where this program lies")?;
         let files = PlugFiles::of(store, mirror);
-        let text = UnitText { mirror, store, directory, owner, program: &program, uuid: &drive.uuid };
-        Ok(Self { rule: rule_text(mirror, &drive.uuid, &files.unit_name), unit: text.write()?, files })
+        let text = UnitText { mirror, store, directory, owner: owner.uid, program: &program, uuid: &drive.uuid };
+        Ok(Self { rule: rule_text(mirror, &drive.uuid, &files.unit_name), unit: text.write()?, files, owner })
     }
 
-    /// Writes the files, whole or not at all.
-    pub(crate) fn install(&self) -> Result<()> {
+    /// Writes the files, whole or not at all, and begins a first sync: the drive is there. Gives what follows that sync, where
+    /// systemd runs.
+    pub(crate) fn install(&self) -> Result<Option<String>> {
         for (path, text) in [(&self.files.unit, &self.unit), (&self.files.rule, &self.rule)] {
             let write = || {
                 path.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -94,7 +102,13 @@ impl PlugPlan {
             };
             write().with_context(|| format!("cannot write {}", path.display()))?;
         }
-        tell_system()
+        tell_system()?;
+        if !does_systemd_run() {
+            return Ok(None);
+        }
+        let unit_name = &self.files.unit_name;
+        ask("systemctl", &["restart", "--no-block", unit_name])?;
+        Ok(Some(format!("journalctl -u {unit_name}")))
     }
 }
 
@@ -174,6 +188,8 @@ impl UnitText<'_> {
              \n\
              [Service]\n\
              Type=oneshot\n\
+             RemainAfterExit=yes\n\
+             SuccessExitStatus=SIGTERM\n\
              User={owner}\n\
              ExecStart={program} mirror sync --plugged --store {store} -- {mirror}\n",
             directory = directory?,
@@ -199,15 +215,23 @@ fn argument(text: Option<&str>) -> Result<String> {
 
 /// Has udev and systemd read their files again, where they run.
 fn tell_system() -> Result<()> {
-    if !Path::new("/run/systemd/system").is_dir() {
+    if !does_systemd_run() {
         tracing::debug!("systemd does not run here");
         return Ok(());
     }
-    for (program, arguments) in [("udevadm", &["control", "--reload"][..]), ("systemctl", &["daemon-reload"])] {
-        let output = Command::new(program).args(arguments).output().with_context(|| format!("cannot run {program}"))?;
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{program} {}: {}", arguments.join(" "), complaint.trim());
-    }
+    ask("udevadm", &["control", "--reload"])?;
+    ask("systemctl", &["daemon-reload"])
+}
+
+/// As sd_booted(3) has it.
+fn does_systemd_run() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+fn ask(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = Command::new(program).args(arguments).output().with_context(|| format!("cannot run {program}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} {}: {}", arguments.join(" "), complaint.trim());
     Ok(())
 }
 

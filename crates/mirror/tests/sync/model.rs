@@ -1,9 +1,13 @@
 //! Random topologies: places that are edited, synced in any direction, promoted, and restarted.
 
-use crate::world::{CREATE, Clock, Place, assert_same, edit, run};
-use mirror::ReplicaMode;
+use crate::world::{CREATE, Clock, Place, assert_same, edit, missing, run};
+use block::Name;
+use mirror::{
+    LocalReplica, LocalSource, Origin, ReplicaMode, ReplicaVolume, Source, SourceVolume, SyncOptions, Visitor, sync_all,
+};
 use sim::Random;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use volume::Role;
 
 const PLACES: u64 = 4;
@@ -29,6 +33,47 @@ fn whatever_happened_before_one_sync_makes_two_places_equal() {
     }
 }
 
+/// Brings all others to the state of one, at once: what more than one of them lacks is sent to each and read once.
+fn fan(places: &[Place], from: usize) {
+    let others: Vec<_> = (0..places.len()).filter(|number| *number != from).map(|number| &places[number]).collect();
+    let missing: BTreeSet<_> = others.iter().flat_map(|place| missing(&places[from], place)).collect();
+    let source = Counting { source: LocalSource::open(&places[from].pool, "main").unwrap(), read: Mutex::default() };
+    let Origin { identity, state, .. } = source.origin().clone();
+    let mode = ReplicaMode { create: false, replace: true };
+    others.iter().filter(|place| place.role() == Role::Primary).for_each(|place| place.unlock());
+    let replicas: mirror::Result<Vec<_>> =
+        others.iter().map(|place| LocalReplica::open(&place.pool, identity, "main", &state, mode)).collect();
+    let replicas = replicas.unwrap();
+    let targets: Vec<_> = replicas.iter().map(|replica| replica as &dyn ReplicaVolume).collect();
+    let synced = sync_all(&source, &targets, &SyncOptions::default());
+    synced.into_iter().for_each(|synced| drop(synced.unwrap()));
+    drop(replicas);
+    let read = source.read.into_inner().unwrap();
+    assert!(read.len() <= missing.len(), "{} blocks read, {} missing", read.len(), missing.len());
+    others.iter().for_each(|other| assert_same(&places[from], other));
+}
+
+/// A source that counts what is read of it.
+struct Counting<'a> {
+    source: LocalSource<'a>,
+    read: Mutex<Vec<Name>>,
+}
+
+impl Source for Counting<'_> {
+    fn read(&self, names: &[Name], linked_bytes_max: usize, visit: &mut Visitor<'_>) -> mirror::Result<()> {
+        self.source.read(names, linked_bytes_max, &mut |block| {
+            self.read.lock().unwrap().push(block.name());
+            visit(block)
+        })
+    }
+}
+
+impl SourceVolume for Counting<'_> {
+    fn origin(&self) -> &Origin {
+        self.source.origin()
+    }
+}
+
 fn step(places: &mut [Place], random: &mut Random) {
     let from = random.below(PLACES) as usize;
     let to = (from + 1 + random.below(PLACES - 1) as usize) % PLACES as usize;
@@ -37,7 +82,8 @@ fn step(places: &mut [Place], random: &mut Random) {
     if place.role() == Role::Primary {
         place.unlock();
     }
-    match random.below(10) {
+    match random.below(11) {
+        10 => fan(places, from),
         0 => drop(place.pool.set_role("main", Role::Primary).unwrap()),
         1 if place.role() == Role::Primary => {
             let name = format!("snapshot{}", random.below(5));

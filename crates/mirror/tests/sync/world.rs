@@ -124,15 +124,20 @@ fn pool_options(clock: &Arc<Clock>) -> PoolOptions {
 
 pub(crate) const CREATE: ReplicaMode = ReplicaMode { create: true, replace: false };
 
+/// What a place lacks of what another one has and keeps.
+pub(crate) fn missing(from: &Place, to: &Place) -> BTreeSet<Name> {
+    let source = LocalSource::open(&from.pool, "main").unwrap();
+    let kept = source.origin().kept.iter().filter_map(|root| root.tree());
+    let roots = kept.chain(source.origin().state.roots());
+    from.below(roots).into_iter().filter(|name| !to.store().contains(name).unwrap()).collect()
+}
+
 /// A sync, and a check that it sent what was missing and nothing else.
 pub(crate) fn run(from: &Place, to: &Place, mode: ReplicaMode) -> mirror::Result<Synced> {
     let source = LocalSource::open(&from.pool, "main")?;
     let origin = source.origin();
     let replica = LocalReplica::open(&to.pool, origin.identity, "main", &origin.state, mode)?;
-    let had = |name: &Name| to.store().contains(name).unwrap();
-    let kept = origin.kept.iter().filter_map(|root| root.tree());
-    let roots = kept.chain(origin.state.roots());
-    let missing: BTreeSet<_> = from.below(roots).into_iter().filter(|name| !had(name)).collect();
+    let missing = missing(from, to);
     let synced = sync(&source, &replica, &SyncOptions::default())?;
     assert!(
         synced.sent.blocks <= missing.len() as u64,

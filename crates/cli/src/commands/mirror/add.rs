@@ -7,6 +7,9 @@ use crate::{defaults, output};
 use anyhow::{Context, Result, ensure};
 use mirror::ReplicaMode;
 use serde::Serialize;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
 
 /// What was added. The field names are those of `--json`.
 #[derive(Serialize)]
@@ -20,14 +23,19 @@ struct Added {
 }
 
 pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
-    let store = defaults::store(arguments.store.store)?;
+    let store = defaults::store(arguments.store.store.clone())?;
     let place = Place::parse(&arguments.place)?;
     ensure!(place != Place::Directory(store.clone()), "{place} is this store itself; a replica needs another one");
     let name =
-        arguments.name.or_else(|| place.usual_name()).context("cannot tell a name for it; give one with --name")?;
+        arguments.name.clone().or_else(|| place.usual_name()).context("cannot tell a name for it; give one with --name")?;
     let mut definitions = Definitions::read(&store)?;
     definitions.check_free(&name)?;
     let plug = arguments.on_plug.then(|| PlugPlan::new(&store, &name, &place)).transpose()?;
+    if let Some(plug) = &plug
+        && plug.owner.is_another()
+    {
+        return add_as_owner(plug, &arguments, &store, &name, &place);
+    }
     let direction = if arguments.pull { Direction::Pull } else { Direction::Push };
     let mut definition = Definition {
         volume: arguments.volume,
@@ -51,9 +59,32 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     let volume = definition.volume.clone();
     definitions.add(&name, definition)?;
     tell_node(&store)?;
-    plug.map_or(Ok(()), |plan| plan.install())?;
     let added = Added { mirror: name, volume, replica: to.to_string(), replica_name };
-    if arguments.json { output::print_json(&added) } else { Ok(output::print(&text(&added))?) }
+    if arguments.json { output::print_json(&added)? } else { output::print(&text(&added))? }
+    plug.map_or(Ok(()), |plug| install(&plug, arguments.json))
+}
+
+/// What root adds to a user's store belongs to the user, on the drive as well.
+fn add_as_owner(plug: &PlugPlan, arguments: &MirrorAdd, store: &Path, name: &str, place: &Place) -> Result<()> {
+    if let (Place::Directory(replica), false) = (place, arguments.pull) {
+        plug.owner.make_directory(replica)?;
+    }
+    let every = arguments.every.map(|every| every.map_or("never".to_owned(), |seconds| format!("{seconds}s")));
+    let flags = [(arguments.pull, "--pull"), (arguments.replace, "--replace"), (arguments.json, "--json")];
+    let mut words: Vec<OsString> = ["mirror", "add", "--name", name, "--store"].map(Into::into).into();
+    words.push(store.into());
+    words.extend(every.into_iter().flat_map(|every| ["--every".into(), every.into()]));
+    words.extend(flags.iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| (*flag).into()));
+    words.extend(["--".into(), arguments.volume.clone().into(), place.to_string().into()]);
+    plug.owner.run(&words, Stdio::inherit())?;
+    install(plug, arguments.json)
+}
+
+fn install(plug: &PlugPlan, is_json: bool) -> Result<()> {
+    match plug.install()?.filter(|_| !is_json) {
+        Some(command) => Ok(output::print(&format!("its first sync has begun; `{command}` shows how it goes\n"))?),
+        None => Ok(()),
+    }
 }
 
 fn text(added: &Added) -> String {

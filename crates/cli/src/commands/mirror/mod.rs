@@ -21,7 +21,7 @@ mod verify;
 
 use crate::arguments::MirrorCommand;
 use crate::control::{Client, Request};
-use crate::mirrors::{Definition, Definitions, Direction, Place, PlugFiles, PlugPlan};
+use crate::mirrors::{Definition, Definitions, Direction, Owner, Place, PlugFiles, PlugPlan};
 use crate::{failure, output};
 use anyhow::{Result, ensure};
 use std::path::Path;

@@ -1,10 +1,13 @@
 //! `pantala mirror set`.
 
-use super::{Definitions, PlugFiles, PlugPlan, retention, tell_node};
+use super::{Definitions, Place, PlugFiles, PlugPlan, retention, tell_node};
 use crate::arguments::MirrorSet;
 use crate::{defaults, output};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
 
 /// How a mirror is set. The field names are those of `--json`.
 #[derive(Serialize)]
@@ -26,7 +29,7 @@ pub(super) fn run(arguments: MirrorSet) -> Result<()> {
         retention::set(&name, definitions.get(&name)?, retention)?;
     }
     match arguments.on_plug {
-        Some(true) => PlugPlan::new(&store, &name, &place)?.install()?,
+        Some(true) => install(&store, &name, &place)?,
         Some(false) => files.remove()?,
         None => {}
     }
@@ -37,6 +40,20 @@ pub(super) fn run(arguments: MirrorSet) -> Result<()> {
     let every_seconds = definitions.get(&name)?.every_seconds;
     let set = Set { mirror: name, every_seconds, on_plug: files.are_there(), retention: arguments.retention };
     if arguments.json { output::print_json(&set) } else { Ok(output::print(&text(&set))?) }
+}
+
+/// The syncs will run as the owner of the store: whether that can do it is seen now.
+fn install(store: &Path, name: &str, place: &Place) -> Result<()> {
+    let plug = PlugPlan::new(store, name, place)?;
+    if plug.owner.is_another() {
+        let mut words: Vec<OsString> = ["mirror", "sync", "--dry-run", "--store"].map(Into::into).into();
+        words.extend([store.into(), "--".into(), name.into()]);
+        let user = plug.owner.uid;
+        plug.owner.run(&words, Stdio::null()).with_context(|| {
+            format!("user {user}, to whom {} belongs, cannot sync to {place}; try `chown -R {user} {place}`", store.display())
+        })?;
+    }
+    plug.install().map(drop)
 }
 
 fn text(set: &Set) -> String {

@@ -3,7 +3,7 @@
 use super::group::{Done, Group, open_helpers};
 use super::{Definition, Definitions, plugged, with_each};
 use crate::arguments::MirrorSync;
-use crate::{defaults, failure, output};
+use crate::{defaults, output};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
     let store = defaults::store(arguments.store.store.clone())?;
     let mirrors = Definitions::read(&store)?.select(&arguments.names)?;
     if arguments.plugged {
-        return run_plugged(&store, &mirrors, arguments);
+        return plugged::run(&mirrors, || run_all(&store, &mirrors, arguments));
     }
     loop {
         run_all(&store, &mirrors, arguments).map(drop)?;
@@ -52,19 +52,6 @@ pub(super) fn run(arguments: &MirrorSync) -> Result<()> {
         }
         thread::sleep(WATCH_INTERVAL);
     }
-}
-
-/// With nobody at a terminal: what a user should know is shown on the desktop, too.
-fn run_plugged(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSync) -> Result<()> {
-    let synced = plugged::wait_for_drives(store, mirrors).and_then(|()| run_all(store, mirrors, arguments));
-    let names: Vec<_> = mirrors.iter().map(|(name, _)| name.as_str()).collect();
-    let names = names.join(", ");
-    match &synced {
-        Ok(true) => plugged::notice(&format!("{names} is up to date and safe to unplug")),
-        Ok(false) => plugged::notice(&format!("{names} is up to date, and in use: take its node down to unplug it")),
-        Err(error) => plugged::notice(&format!("{names} is not up to date: {}", failure::line(error))),
-    }
-    synced.map(drop)
 }
 
 /// Syncs them; gives whether all are safe to unplug.
