@@ -21,6 +21,7 @@ use crate::log::{Head, Log, Mark};
 use crate::recent::Entry;
 use crate::segments::Segments;
 use crate::{Error, Index, IndexState, Name, Position, Result, StoreOptions};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use walk::Walk;
 pub(crate) use walk::entry;
@@ -61,7 +62,7 @@ pub(crate) struct Unindexed {
     /// The roots, in the log's order.
     pub(crate) roots: Vec<(u64, Position)>,
     /// Blocks that are damaged, and what is wrong with them. The index may know of them.
-    pub(crate) damaged_blocks: Vec<(Name, String)>,
+    pub(crate) damaged_blocks: BTreeMap<Name, String>,
 }
 
 /// Opens the log that lies in some segments and brings the index up to its end, or close to it.

@@ -112,7 +112,7 @@ impl Work {
 
     /// Puts a state in force, with kept roots that came with it.
     pub(crate) fn receive(&mut self, state: &State, witnesses: &Witnesses, offered: &[KeptRoot]) -> Result<()> {
-        let kept = self.kept_with(state, offered)?;
+        let kept = self.kept_with(state, witnesses, offered)?;
         let is_gone = |root: &KeptRoot| root.tree().is_some() && !kept.iter().any(|kept| kept.tree() == root.tree());
         let has_lost_state = self
             .manifest
@@ -132,9 +132,12 @@ impl Work {
         Ok(())
     }
 
-    fn kept_with(&self, state: &State, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>> {
+    fn kept_with(&self, state: &State, witnesses: &Witnesses, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>> {
         let retention = retention(&self.manifest)?;
+        let held = self.manifest.state.tree();
+        let goes_on = held.is_none() || held == state.tree() || self.manifest.witnesses.go_on_in(witnesses);
         let kept = Archive::new(&self.manifest.kept)
+            .and_then(|archive| if goes_on { Ok(archive) } else { archive.reborn() })
             .and_then(|archive| archive.with_received(state, offered, &retention, now()))
             .and_then(|archive| archive.roots());
         kept.map_err(of_volume)

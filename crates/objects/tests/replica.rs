@@ -15,8 +15,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use objects::{Bucket, ObjectPlace};
 use sim::Random;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use volume::{Inode, NewInode};
+use volume::{Inode, NewInode, Role};
 use world::{CREATE, Clock, OWNER, Place, assert_same, edit};
 
 /// An object store, and the replicas in it.
@@ -300,6 +301,28 @@ fn who_had_a_state_is_known_where_it_was_restored() {
     let [(peer, meeting)] = past.meetings.into_iter().collect::<Vec<_>>()[..] else { panic!("one has met it") };
     assert_eq!((peer, meeting.tree), (*place.store().id().as_bytes(), place.volume().state().tree()));
     assert!(had.age.continues(meeting.witness.unwrap().age));
+}
+
+#[test]
+fn what_another_state_replaced_is_no_past_of_what_is_restored() {
+    let ((clock, place), objects) = (places(), Objects::new());
+    push(&place, &objects, CREATE).unwrap();
+    let other = Place::new(2, &clock, false);
+    pull(&objects, &other);
+    other.pool.set_role("main", Role::Primary).unwrap();
+    edits(&place, 2, 30);
+    let replaced = place.volume().state().tree();
+    push(&place, &objects, ReplicaMode::default()).unwrap();
+    let restore = |number| {
+        let restored = Place::new(number, &clock, false);
+        pull(&objects, &restored);
+        restored.volume().past().unwrap().states.into_keys().collect::<BTreeSet<_>>()
+    };
+    assert!(restore(3).contains(&replaced));
+    edits(&other, 3, 30);
+    push(&other, &objects, ReplicaMode { create: false, replace: true }).unwrap();
+    let states = restore(4);
+    assert!(states.contains(&other.volume().state().tree()) && !states.contains(&replaced));
 }
 
 #[test]

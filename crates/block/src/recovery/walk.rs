@@ -28,7 +28,7 @@ pub(super) struct Walk<'a> {
     uncommitted_bytes: u64,
     /// The block at whose payload the walk stopped.
     stopped_at: Option<FrameHeader>,
-    damaged_blocks: Vec<(Name, String)>,
+    damaged_blocks: BTreeMap<Name, String>,
     /// Whether segments were retired that the walk came past: what it finds may lack what it links to.
     has_gaps: bool,
     update: IndexUpdate,
@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
             committed,
             uncommitted_bytes,
             stopped_at: None,
-            damaged_blocks: Vec::new(),
+            damaged_blocks: BTreeMap::new(),
             has_gaps,
             update,
             bytes_done,
@@ -258,7 +258,7 @@ impl<'a> Walk<'a> {
         let Subject::Block(name) = header.subject else { return Ok(false) };
         let next = Position::new(self.position.segment(), self.position.offset() + header.frame_bytes());
         self.take(&header, next)?;
-        self.damaged_blocks.push((name, what.to_owned()));
+        self.damaged_blocks.insert(name, what.to_owned());
         Ok(true)
     }
 
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         match header.subject {
             Subject::Block(name) => {
                 // What was damaged was written anew.
-                self.damaged_blocks.retain(|(damaged, _)| *damaged != name);
+                self.damaged_blocks.remove(&name);
                 let entry = entry(position, header);
                 entry.add_to(&mut self.update.totals);
                 self.update.entries.push((name, entry.location));

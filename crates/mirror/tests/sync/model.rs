@@ -46,7 +46,7 @@ fn fan(places: &[Place], from: usize) {
     let replicas = replicas.unwrap();
     let targets: Vec<_> = replicas.iter().map(|replica| replica as &dyn ReplicaVolume).collect();
     let synced = sync_all(&source, &targets, &SyncOptions::default());
-    synced.into_iter().for_each(|synced| drop(synced.unwrap()));
+    assert!(synced.iter().all(Result::is_ok), "{synced:?}");
     drop(replicas);
     let read = source.read.into_inner().unwrap();
     assert!(read.len() <= missing.len(), "{} blocks read, {} missing", read.len(), missing.len());

@@ -73,8 +73,10 @@ impl View {
         let contents = &self.contents;
         if let Content::Extents(extents) = &found.1 {
             // The first is read at once.
-            let later = extents.values().skip(1).filter_map(|extent| extent.source.stored_name());
-            later.filter(|name| !contents.data.has(name)).for_each(|name| contents.blocks.will_get(&name));
+            let mut said = extents.values().next().and_then(|extent| extent.source.stored_name());
+            let names = extents.values().skip(1).filter_map(|extent| extent.source.stored_name());
+            let others = names.filter(|name| said.replace(*name) != Some(*name) && !contents.data.has(name));
+            others.for_each(|name| contents.blocks.will_get(&name));
         }
         let fetch = |name: &Name, offset, place: &mut [u8]| {
             contents.data.read(&*contents.blocks, name, offset, place).map(|()| true)

@@ -43,6 +43,11 @@ impl Archive {
         Ok(Self(kept.without_old_history(&going)?))
     }
 
+    /// Of a replica that is to receive a state which does not come from the one that it has.
+    pub fn reborn(&self) -> Result<Self> {
+        self.0.reborn().map(Self)
+    }
+
     /// All of them, the oldest first.
     pub fn roots(&self) -> Result<Vec<KeptRoot>> {
         self.0.roots(Timestamp::FIRST, Timestamp::LAST)?.collect()

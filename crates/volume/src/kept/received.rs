@@ -29,7 +29,9 @@ impl Volume {
         let kept = self.kept();
         let kept = match is_same {
             true => Kept::clone(&kept),
-            false if tree.is_none() || kept.is_succeeded(tree, witnesses)? => kept.without_meetings()?,
+            false if tree.is_none() || kept.witnesses_of(tree)?.collect::<Witnesses>().go_on_in(witnesses) => {
+                kept.without_meetings()?
+            }
             false => kept.reborn()?,
         };
         let mut kept = kept.with_received(offered)?;
@@ -57,8 +59,7 @@ impl Volume {
             Some(_) if self.is_locked() => None,
             Some(encryption) => Some(encryption.tagged(&us, tree, own)?),
         };
-        let met = self.kept().meetings()?.into_iter().filter(|(peer, meeting)| meeting.tree == tree && *peer != us);
-        let others = met.filter_map(|(peer, meeting)| Some((peer, meeting.witness?)));
+        let others = self.kept().witnesses_of(tree)?.filter(|(peer, _)| *peer != us);
         Ok(own.map(|own| (us, own)).into_iter().chain(others).collect())
     }
 
@@ -85,13 +86,10 @@ impl Kept {
         Ok(wanted)
     }
 
-    /// Whether a state that others had comes from one that they gave before, and that is here unchanged.
-    fn is_succeeded(&self, tree: Option<Name>, witnesses: &Witnesses) -> Result<bool> {
-        let continues = |(peer, meeting): (Peer, Meeting)| {
-            let (now, then) = witnesses.of(&peer).zip(meeting.witness)?;
-            (meeting.tree == tree).then(|| now.age.continues(then.age))
-        };
-        Ok(self.meetings()?.into_iter().any(|met| continues(met).unwrap_or(false)))
+    /// Those of whom it is noted that they had a state.
+    fn witnesses_of(&self, tree: Option<Name>) -> Result<impl Iterator<Item = (Peer, Witness)> + use<>> {
+        let met = self.meetings()?.into_iter().filter(move |(_, meeting)| meeting.tree == tree);
+        Ok(met.filter_map(|(peer, meeting)| Some((peer, meeting.witness?))))
     }
 
     /// Whether the same kept root is here. Whether it is held may differ: each place says so for itself.

@@ -111,9 +111,10 @@ impl FromIterator<(Peer, Witness)> for Witnesses {
 }
 
 impl Witnesses {
-    /// That of a store.
-    pub(crate) fn of(&self, peer: &Peer) -> Option<Witness> {
-        self.0.get(peer).copied()
+    /// Whether a state that these had goes on in the one that others have: one of these is among them, and has only gone on.
+    pub fn go_on_in(&self, later: &Self) -> bool {
+        let goes_on = |(peer, then): (&Peer, &Witness)| later.0.get(peer).is_some_and(|now| now.age.continues(then.age));
+        self.0.iter().any(goes_on)
     }
 
     /// All of them, by their stores.
