@@ -5,7 +5,7 @@
 
 use crate::program::{Program, is_installed};
 use crate::workspace;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "attr", program: "setfattr" },
     Package { name: "iproute2", program: "ip" },
     Package { name: "mount", program: "losetup" },
-    // Says whether a unit is one.
+    // Says whether a unit is one, and boots a machine of a test.
     Package { name: "systemd", program: "systemd-analyze" },
     // Mirrors on another machine.
     Package { name: "openssh-client", program: "ssh" },
@@ -103,6 +103,7 @@ pub(crate) fn run() -> Result<()> {
     fuse_device()?;
     fsx()?;
     moto()?;
+    udev()?;
     cargo_tool(&CARGO_FUZZ)
 }
 
@@ -129,6 +130,26 @@ fn moto() -> Result<()> {
     let pip =
         Program::new("pip3").arguments(["install", "--quiet", "--no-warn-conflicts", "--target"]).argument(directory);
     pip.argument(pinned).environment("PIP_ROOT_USER_ACTION", "ignore").run()
+}
+
+/// What makes devices known in a machine of a test's own, which only root can boot. On a machine without it, a container most likely, it
+/// would be of no use but for that: it lies in the target directory and is not installed.
+fn udev() -> Result<()> {
+    let target = workspace::target_dir()?;
+    let directory = target.join("udev");
+    if !is_root() || directory.is_dir() || Path::new("/usr/lib/systemd/systemd-udevd").exists() {
+        return Ok(());
+    }
+    println!("unpacking udev");
+    apt_get(&["update"])?;
+    let download = tempfile::tempdir_in(&target)?;
+    let fetch =
+        Program::new("apt-get").arguments(["--quiet", "--option", "APT::Sandbox::User=root", "download", "udev"]);
+    fetch.directory(download.path()).run()?;
+    let package = std::fs::read_dir(download.path())?.next().context("apt-get has downloaded nothing")??.path();
+    let unpacked = download.path().join("unpacked");
+    Program::new("dpkg").argument("--extract").argument(package).argument(&unpacked).run()?;
+    Ok(std::fs::rename(unpacked, directory)?)
 }
 
 /// Installs what the benchmark needs beside what [`run`] installs.
