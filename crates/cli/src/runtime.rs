@@ -33,12 +33,12 @@ pub(crate) fn path(store: &Path) -> PathBuf {
 
 /// The XDG base directory specification; the last resort is for a user who has no home.
 fn base() -> PathBuf {
-    let absolute = |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    if let Some(caches) = absolute("XDG_CACHE_HOME") {
+    let caches = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    if let Some(caches) = caches.filter(|path| path.is_absolute()) {
         return caches.join("pantala");
     }
     let user = rustix::process::geteuid();
-    match absolute("HOME") {
+    match env::home_dir().filter(|home| home.is_absolute()) {
         _ if user.is_root() => "/var/cache/pantala".into(),
         Some(home) => home.join(".cache/pantala"),
         None => PathBuf::from("/var/tmp").join(format!("pantala-{}", user.as_raw())),

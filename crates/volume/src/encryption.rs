@@ -64,7 +64,10 @@ impl Volume {
     /// Where the disk does not let that be, numbers that two sides give are told apart when they meet.
     fn leave_shared_lane(&self) -> Result<()> {
         let can_write = !self.is_replica() && self.damage().is_none() && !self.shared.store.is_closed();
-        if can_write && self.kept().shares_lane()? && let Err(error) = self.leave_lane() {
+        if can_write
+            && self.kept().shares_lane()?
+            && let Err(error) = self.leave_lane()
+        {
             tracing::warn!(volume = %self.id, %error, "numbers of inodes are given that others may give too");
         }
         Ok(())

@@ -9,6 +9,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// What the environment says of a user's own directories.
+const OF_A_USER: [&str; 5] = ["HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "PANTALA_STORE"];
+
 /// A user and a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -47,6 +50,10 @@ impl Owner {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
         command.uid(self.uid).gid(self.gid);
+        // Those of root. Whose home it is tells the list of users then.
+        for variable in OF_A_USER {
+            command.env_remove(variable);
+        }
         let done = command.spawn().and_then(|child| child.wait_with_output());
         let done = done.with_context(|| format!("cannot run this program as user {}", self.uid))?;
         if !done.status.success() {

@@ -30,7 +30,8 @@ impl Kept {
             if let Some(state) = meeting.tree.and_then(|tree| edited.get(&tree)) {
                 let tree = state.tree.root();
                 let meeting = encryption.map_or(meeting, |encryption| encryption.believed(&peer, meeting));
-                let tagged = |witness| encryption.map_or(Ok(witness), |encryption| encryption.tagged(&peer, tree, witness));
+                let tagged =
+                    |witness| encryption.map_or(Ok(witness), |encryption| encryption.tagged(&peer, tree, witness));
                 let witness = meeting.witness.map(tagged).transpose()?;
                 kept = kept.with_meeting(peer, super::Meeting { tree, witness, ..meeting })?;
             }

@@ -110,7 +110,8 @@ impl Kept {
         let mut meetings = BTreeMap::new();
         for entry in self.tree.range(&key::first_meeting(), Bound::Excluded(&key::end_of_meetings()))? {
             let (key, value, tree) = entry?;
-            let parsed = key::parse_meeting(&key).ok_or(Malformed::Bytes).and_then(|peer| Ok((peer, parse(&value, tree)?)));
+            let parsed =
+                key::parse_meeting(&key).ok_or(Malformed::Bytes).and_then(|peer| Ok((peer, parse(&value, tree)?)));
             let (peer, meeting) = parsed.map_err(|malformed| malformed.in_volume("a meeting of two-way syncs"))?;
             meetings.insert(peer, meeting);
         }

@@ -113,7 +113,8 @@ impl FromIterator<(Peer, Witness)> for Witnesses {
 impl Witnesses {
     /// Whether a state that these had goes on in the one that others have: one of these is among them, and has only gone on.
     pub fn go_on_in(&self, later: &Self) -> bool {
-        let goes_on = |(peer, then): (&Peer, &Witness)| later.0.get(peer).is_some_and(|now| now.age.continues(then.age));
+        let goes_on =
+            |(peer, then): (&Peer, &Witness)| later.0.get(peer).is_some_and(|now| now.age.continues(then.age));
         self.0.iter().any(goes_on)
     }
 
@@ -172,7 +173,9 @@ mod tests {
         let each = bytes.len() / MEETINGS_MAX;
         assert!((0..bytes.len()).all(|length| Witnesses::decode(&bytes[..length]).is_err() == (length % each != 0)));
         let (first, second) = (&bytes[..each], &bytes[each..2 * each]);
-        for refused in [[first, first].concat(), [second, first].concat(), [&bytes[..], &[0xff; 16 + Witness::BYTES]].concat()] {
+        for refused in
+            [[first, first].concat(), [second, first].concat(), [&bytes[..], &[0xff; 16 + Witness::BYTES]].concat()]
+        {
             assert!(Witnesses::decode(&refused).is_err());
         }
     }

@@ -26,8 +26,11 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     let store = defaults::store(arguments.store.store.clone())?;
     let place = Place::parse(&arguments.place)?;
     ensure!(place != Place::Directory(store.clone()), "{place} is this store itself; a replica needs another one");
-    let name =
-        arguments.name.clone().or_else(|| place.usual_name()).context("cannot tell a name for it; give one with --name")?;
+    let name = arguments
+        .name
+        .clone()
+        .or_else(|| place.usual_name())
+        .context("cannot tell a name for it; give one with --name")?;
     let mut definitions = Definitions::read(&store)?;
     definitions.check_free(&name)?;
     let plug = arguments.on_plug.then(|| PlugPlan::new(&store, &name, &place)).transpose()?;
@@ -60,7 +63,11 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     definitions.add(&name, definition)?;
     tell_node(&store)?;
     let added = Added { mirror: name, volume, replica: to.to_string(), replica_name };
-    if arguments.json { output::print_json(&added)? } else { output::print(&text(&added))? }
+    if arguments.json {
+        output::print_json(&added)?
+    } else {
+        output::print(&text(&added))?
+    }
     plug.map_or(Ok(()), |plug| install(&plug, arguments.json))
 }
 

@@ -50,7 +50,10 @@ fn install(store: &Path, name: &str, place: &Place) -> Result<()> {
         words.extend([store.into(), "--".into(), name.into()]);
         let user = plug.owner.uid;
         plug.owner.run(&words, Stdio::null()).with_context(|| {
-            format!("user {user}, to whom {} belongs, cannot sync to {place}; try `chown -R {user} {place}`", store.display())
+            format!(
+                "user {user}, to whom {} belongs, cannot sync to {place}; try `chown -R {user} {place}`",
+                store.display()
+            )
         })?;
     }
     plug.install().map(drop)
