@@ -103,6 +103,9 @@ impl Volume {
         attributes.changed = now;
         self.counts.allocation_changed(counted, attributes.counted_bytes());
         self.layers.overlay.change(inode, Change::Attributes(attributes.clone().into()));
+        if changes.accessed.is_some() {
+            self.layers.accesses.forget(inode);
+        }
         Ok(attributes)
     }
 

@@ -65,6 +65,12 @@ impl LastCheckpoint {
 impl Volume {
     /// Brings everything accepted so far into the tree and makes the new root durable. Operations go on meanwhile.
     pub fn checkpoint(&self) -> Result<()> {
+        self.consider_accesses(true);
+        self.checkpoint_changes()
+    }
+
+    /// The same, but for times of access that are kept aside.
+    pub(crate) fn checkpoint_changes(&self) -> Result<()> {
         if self.damage().is_some() {
             return Ok(());
         }

@@ -215,7 +215,7 @@ impl Collector {
     fn collect_once(&self, shared: &Shared, living: &Living, thrift: Thrift) -> Result<()> {
         for volume in living.open_volumes() {
             // A full disk may have no space for a checkpoint until something was collected.
-            if let Err(error) = volume.checkpoint() {
+            if let Err(error) = volume.checkpoint_changes() {
                 tracing::warn!(%error, "a collection begins without a checkpoint");
             }
         }

@@ -3,6 +3,7 @@
 //! Records only ever move down (overlay, frozen, tree), so reading from the top down never misses one, whatever moves meanwhile.
 //! Readers take no lock for longer than it takes to copy records, and none over I/O on the tree.
 
+use crate::access_times::Accesses;
 use crate::change::Dentry;
 use crate::codec::Malformed;
 use crate::content::ranges::Ranges;
@@ -23,6 +24,7 @@ use tree::Tree;
 /// The layers of one volume.
 pub(crate) struct Layers {
     pub(crate) overlay: Overlay,
+    pub(crate) accesses: Accesses,
     pub(crate) base: ArcSwap<Base>,
 }
 
@@ -44,7 +46,8 @@ fn damaged(inode: Inode, what: &'static str) -> impl FnOnce(Malformed) -> Error 
 
 impl Layers {
     pub(crate) fn new(tree: Tree) -> Self {
-        Self { overlay: Overlay::new(), base: ArcSwap::from_pointee(Base { frozen: None, tree }) }
+        let accesses = Accesses::new();
+        Self { overlay: Overlay::new(), accesses, base: ArcSwap::from_pointee(Base { frozen: None, tree }) }
     }
 
     /// Moves the overlay down, for a checkpoint. The gate is closed, and no other frozen overlay is there.
@@ -87,7 +90,9 @@ impl Layers {
     pub(crate) fn attributes(&self, inode: Inode) -> Result<Option<Attributes>> {
         let decode =
             |value: Bytes, _| record::whole(&value, record::attributes).map_err(damaged(inode, "its attributes"));
-        self.find(inode, DirtyInode::attributes, || key::attributes(inode), decode)
+        let mut found = self.find(inode, DirtyInode::attributes, || key::attributes(inode), decode)?;
+        found.iter_mut().for_each(|attributes| self.accesses.apply(inode, attributes));
+        Ok(found)
     }
 
     pub(crate) fn inline(&self, inode: Inode) -> Result<Option<Bytes>> {

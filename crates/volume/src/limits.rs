@@ -136,6 +136,12 @@ pub(crate) const JOURNAL_BYTES_CHECKPOINT: u64 = 32 << 20;
 /// A volume's root is written anew when this many bytes of log lie behind it, so that no idle volume makes recovery look far back.
 pub(crate) const ROOT_AGE_BYTES_MAX: u64 = 128 << 20;
 
+/// Times of access that are kept aside, at most: 24 bytes of memory and more for each.
+pub(crate) const ACCESSES_ASIDE_MAX: usize = 256 << 10;
+
+/// How long they are kept aside while the volume does not rest.
+pub(crate) const ACCESSES_ASIDE_TIME: Duration = Duration::from_secs(10 * 60);
+
 /// How long changes wait for a checkpoint.
 pub(crate) const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -23,9 +23,14 @@ pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Resu
                 }
                 looked = Instant::now();
                 shared.store.refresh_copies();
-                if shared.rest() {
-                    break;
+                if shared.take_use() {
+                    continue;
                 }
+                if volumes.read().values().any(|volume| volume.consider_accesses(true)) {
+                    continue;
+                }
+                shared.rest();
+                break;
             }
         }
     })
@@ -68,8 +73,9 @@ fn maintain(shared: &Shared, volume: &Volume) -> Result<()> {
     let is_due = !volume.is_quiet() && volume.last_checkpoint.lock().at.elapsed() >= CHECKPOINT_INTERVAL;
     let is_large = volume.layers.overlay.memory_bytes() >= OVERLAY_BYTES_CHECKPOINT
         || volume.journal.lock().bytes >= JOURNAL_BYTES_CHECKPOINT;
+    volume.consider_accesses(false);
     if is_due || is_large || volume.is_root_old() {
-        volume.checkpoint()?;
+        volume.checkpoint_changes()?;
         // Only then: what it reads keeps the pool from resting.
         shared.ledger.wake.wake();
     }

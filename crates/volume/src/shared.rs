@@ -58,16 +58,16 @@ impl Shared {
         encrypted.iter().filter_map(Weak::upgrade).chain([self.plain.clone()]).collect()
     }
 
-    /// Gives back the memory of what can be read again, if nothing was read since the last call. True if it did.
-    pub(crate) fn rest(&self) -> bool {
-        let contents = self.all_contents();
-        let is_used = contents.iter().fold(false, |is_used, contents| contents.nodes.take_use() | is_used);
-        if !is_used {
-            contents.iter().for_each(|contents| contents.clear());
-            self.ledger.rest();
-            (self.on_rest)();
-        }
-        !is_used
+    /// Whether anything was read since the last call.
+    pub(crate) fn take_use(&self) -> bool {
+        self.all_contents().iter().fold(false, |is_used, contents| contents.nodes.take_use() | is_used)
+    }
+
+    /// Gives back the memory of what can be read again.
+    pub(crate) fn rest(&self) {
+        self.all_contents().iter().for_each(|contents| contents.clear());
+        self.ledger.rest();
+        (self.on_rest)();
     }
 
     /// Memory of what was read and can be read again, in bytes.

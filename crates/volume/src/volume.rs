@@ -196,7 +196,7 @@ impl Volume {
             self.commit()?;
         }
         if overlay_bytes >= OVERLAY_BYTES_MAX {
-            self.checkpoint()?;
+            self.checkpoint_changes()?;
         }
         Ok(())
     }

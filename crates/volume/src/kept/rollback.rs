@@ -14,6 +14,7 @@ impl Volume {
     /// Makes a kept state that of the volume. The state before becomes a snapshot under a name, so nothing is lost. Operations wait
     /// meanwhile: one sees the state before or the state after. Both come into force with one durable root.
     pub fn roll_back(&self, to: &KeptRoot, name_before: &str) -> std::result::Result<Snapshot, SnapshotError> {
+        self.consider_accesses(true);
         {
             // Stays until it is in force.
             let view = self.open_kept(to)?;
@@ -61,6 +62,7 @@ impl Volume {
     /// Replaces what is in force at once, for all readers: none is between two looks at an inode.
     pub(crate) fn replace_state(&self, root: &Root, kept: Kept) {
         let _readers = self.locks.write_everything();
+        self.layers.accesses.clear();
         self.layers.rebase(Tree::new(self.contents.nodes.clone(), root.tree));
         self.counts.set(root.counters);
         self.kept.store(Arc::new(kept));
