@@ -22,6 +22,7 @@ mod damage;
 mod diff;
 mod edit;
 mod error;
+mod fingers;
 mod in_use;
 mod limits;
 mod node;

@@ -1,5 +1,6 @@
 //! Nodes behind a cache that is bounded in bytes.
 
+use crate::fingers::Fingers;
 use crate::in_use::TreesInUse;
 use crate::node::Node;
 use crate::{Error, Result};
@@ -13,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 pub struct Nodes {
     blocks: Arc<dyn Blocks>,
     cache: Cache<Name, Arc<Node>, ByMemory>,
+    fingers: Fingers,
     in_use: Arc<TreesInUse>,
     is_used: AtomicBool,
     on_use: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -38,6 +40,7 @@ impl Nodes {
         Arc::new(Self {
             blocks,
             cache,
+            fingers: Fingers::default(),
             is_used: AtomicBool::new(false),
             on_use: OnceLock::new(),
             in_use: Arc::default(),
@@ -77,6 +80,18 @@ impl Nodes {
     /// Drops all cached nodes.
     pub fn clear(&self) {
         self.cache.clear();
+        self.fingers.clear();
+    }
+
+    /// The leaf of a tree that a key belongs to, if it was looked into just before.
+    pub(crate) fn leaf_at_hand(&self, root: &Name, key: &[u8]) -> Option<Arc<Node>> {
+        self.note_use();
+        self.fingers.leaf_of(root, key)
+    }
+
+    /// A leaf of a tree was looked into.
+    pub(crate) fn looked_into(&self, root: Name, leaf: Arc<Node>) {
+        self.fingers.point_to(root, leaf);
     }
 
     /// Written only when it changes, so that readers on many CPUs share the flag.

@@ -36,12 +36,18 @@ impl Tree {
 
     /// What a key maps to.
     pub fn get(&self, key: &[u8]) -> Result<Option<Mapped>> {
-        let Some(mut node) = self.root_node()? else {
-            return Ok(None);
+        let Some(root) = self.root else { return Ok(None) };
+        let node = match self.nodes.leaf_at_hand(&root, key) {
+            Some(leaf) => leaf,
+            None => {
+                let mut node = self.nodes.get(&root)?;
+                while node.level() > 0 {
+                    node = cursor::child(&self.nodes, &node, node.child_for(key))?;
+                }
+                self.nodes.looked_into(root, node.clone());
+                node
+            }
         };
-        while node.level() > 0 {
-            node = cursor::child(&self.nodes, &node, node.child_for(key))?;
-        }
         let index = node.lower_bound(key);
         if index == node.len() || node.key(index) != key {
             return Ok(None);
