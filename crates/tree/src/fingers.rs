@@ -1,7 +1,7 @@
 //! The leaves that threads looked into last. What is looked up next is often in the same one, and is found there without going down
 //! from the root: of a node of some KiB, a search reads lines of memory all over it.
 
-use crate::limits::{FINGERS_PER_THREAD, FINGER_THREADS};
+use crate::limits::{FINGER_THREADS, FINGERS_PER_THREAD};
 use crate::node::Node;
 use block::Name;
 use parking_lot::Mutex;
