@@ -1,4 +1,4 @@
-//! Random topologies: places that are edited, synced in any direction, promoted, and restarted.
+//! Random topologies: places that are edited, synced in any direction, cut off while they are, promoted, and restarted.
 
 use crate::world::{CREATE, Clock, Place, assert_same, edit, missing, run};
 use block::Name;
@@ -31,6 +31,41 @@ fn whatever_happened_before_one_sync_makes_two_places_equal() {
             step(&mut places, &mut random);
         }
     }
+}
+
+/// The power goes on one side of a sync. What the replica has is a state that it had or was to have, and nobody else notices.
+fn cut(places: &mut [Place], from: usize, to: usize, random: &mut Random) {
+    if places[to].role() == Role::Primary {
+        places[to].unlock();
+    }
+    let expected = [newest(&places[to]), newest(&places[from])];
+    let cut = if random.percent(50) { from } else { to };
+    let disk = places[cut].disk.clone();
+    disk.stop_at(disk.operations() + random.below(40));
+    let mode = ReplicaMode { create: false, replace: true };
+    let is_done = run_quietly(&places[from], &places[to], mode);
+    places[cut] = places[cut].reopen_on(disk.crash(random.below(1 << 20))).unwrap();
+    let now = places[to].volume().state().tree();
+    assert!(expected.contains(&now), "it is neither the one before nor the one after");
+    assert!(!is_done || now == expected[1], "what was reported is there");
+    if places[from].role() == Role::Primary {
+        places[from].unlock();
+    }
+    run(&places[from], &places[to], mode).unwrap();
+    assert_same(&places[from], &places[to]);
+}
+
+/// The state that a place would give now.
+fn newest(place: &Place) -> Option<Name> {
+    LocalSource::open(&place.pool, "main").unwrap().origin().state.tree()
+}
+
+/// A sync that may fail; whether it did not.
+fn run_quietly(from: &Place, to: &Place, mode: ReplicaMode) -> bool {
+    let Ok(source) = LocalSource::open(&from.pool, "main") else { return false };
+    let Origin { identity, state, .. } = source.origin().clone();
+    let Ok(replica) = LocalReplica::open(&to.pool, identity, "main", &state, mode) else { return false };
+    mirror::sync(&source, &replica, &SyncOptions::default()).is_ok()
 }
 
 /// Brings all others to the state of one, at once: what more than one of them lacks is sent to each and read once.
@@ -82,8 +117,9 @@ fn step(places: &mut [Place], random: &mut Random) {
     if place.role() == Role::Primary {
         place.unlock();
     }
-    match random.below(11) {
+    match random.below(12) {
         10 => fan(places, from),
+        11 => cut(places, from, to, random),
         0 => drop(place.pool.set_role("main", Role::Primary).unwrap()),
         1 if place.role() == Role::Primary => {
             let name = format!("snapshot{}", random.below(5));
