@@ -44,6 +44,11 @@ impl Contents {
         Self::over(store, None)
     }
 
+    /// Those of a volume that is not encrypted, and that lies anywhere.
+    pub(crate) fn elsewhere(blocks: Arc<dyn Blocks>) -> Self {
+        Self::over(blocks, None)
+    }
+
     /// Those of an encrypted volume, locked.
     pub(crate) fn encrypted(store: Arc<Store>, identity: VolumeIdentity) -> Self {
         let blocks = Arc::new(SealedBlocks::new(store));

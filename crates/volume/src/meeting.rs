@@ -205,7 +205,7 @@ impl Volume {
     }
 
     fn view_of(&self, root: Option<Name>) -> View {
-        View::new(root, self.hash_seed, self.contents.clone(), self.shared.clone())
+        View::new(root, self.hash_seed, self.contents.clone())
     }
 
     fn state_of(&self, tree: Option<Name>, counters: Counters) -> Result<State> {

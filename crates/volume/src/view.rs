@@ -3,9 +3,8 @@
 use crate::contents::Contents;
 use crate::kept::{KeptRoot, Pin};
 use crate::layers::Layers;
-use crate::shared::Shared;
-use crate::{Attributes, Error, Inode, Kind, Result};
-use block::Name;
+use crate::{Attributes, Error, Inode, Kind, Result, State};
+use block::{Blocks, Name};
 use std::sync::Arc;
 use tree::Tree;
 
@@ -15,20 +14,24 @@ pub struct View {
     pub(crate) layers: Layers,
     pub(crate) hash_seed: u64,
     pub(crate) contents: Arc<Contents>,
-    pub(crate) shared: Arc<Shared>,
     /// Keeps the kept root that the state is of.
     _pin: Option<Pin>,
 }
 
 impl View {
-    pub(crate) fn new(root: Option<Name>, hash_seed: u64, contents: Arc<Contents>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(root: Option<Name>, hash_seed: u64, contents: Arc<Contents>) -> Self {
         let tree = Tree::new(contents.nodes.clone(), root);
-        Self { layers: Layers::new(tree), hash_seed, contents, shared, _pin: None }
+        Self { layers: Layers::new(tree), hash_seed, contents, _pin: None }
     }
 
     /// The state of a kept root.
-    pub(crate) fn of_kept(root: &KeptRoot, pin: Pin, contents: Arc<Contents>, shared: Arc<Shared>) -> Self {
-        Self { _pin: Some(pin), ..Self::new(root.tree, root.hash_seed, contents, shared) }
+    pub(crate) fn of_kept(root: &KeptRoot, pin: Pin, contents: Arc<Contents>) -> Self {
+        Self { _pin: Some(pin), ..Self::new(root.tree, root.hash_seed, contents) }
+    }
+
+    /// A state that no pool of this process has, if these blocks can be had. That of an encrypted volume cannot be read so.
+    pub fn of_state(state: &State, blocks: Arc<dyn Blocks>) -> Self {
+        Self::new(state.tree, state.hash_seed, Arc::new(Contents::elsewhere(blocks)))
     }
 
     /// The attributes of an inode.

@@ -26,6 +26,7 @@ pub struct Volume {
     pub(crate) id: VolumeId,
     pub(crate) settings: ArcSwap<Settings>,
     view: View,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) is_replica: AtomicBool,
     /// Whether a transfer to this replica is under way.
     pub(crate) is_receiving: AtomicBool,
@@ -121,7 +122,8 @@ impl Volume {
             sweep: Mutex::default(),
             pins: Arc::default(),
             watchers: Watchers::default(),
-            view: View::new(root.tree, root.hash_seed, contents, shared),
+            view: View::new(root.tree, root.hash_seed, contents),
+            shared,
             is_replica: AtomicBool::new(info.role == Role::Replica),
             is_receiving: AtomicBool::new(false),
             locks: InodeLocks::new(),

@@ -121,6 +121,7 @@ fn a_drive_is_added_synced_read_promoted_and_followed() {
     let pool = Pool::up();
     let drive = drive(&pool);
     fill(&pool, "one");
+    fs::write(pool.mount().join("before"), "before").unwrap();
     pool.run(&["mirror", "add", "main", &drive]).succeeded();
     assert_eq!(json(pool.run(&["mirror", "list", "--json"]))["drive"]["place"], drive);
     let first = &json(pool.run(&["mirror", "sync", "--json"]))[0];
@@ -132,7 +133,15 @@ fn a_drive_is_added_synced_read_promoted_and_followed() {
     fill(&pool, "two");
     pool.run(&["sync"]).succeeded();
     assert_eq!(json(pool.run(&["mirror", "status", "--json"]))[0]["state"], "behind");
+    fs::rename(pool.mount().join("before"), pool.mount().join("folder/after")).unwrap();
+    fs::write(pool.mount().join("other"), "two").unwrap();
+    pool.run(&["sync"]).succeeded();
     let dry = &json(pool.run(&["mirror", "sync", "drive", "--dry-run", "--json"]))[0];
+    let said = pool.run(&["mirror", "sync", "drive", "--dry-run"]).succeeded();
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].contains("would be sent"), "{said}");
+    assert_eq!(dry["changes"].as_array().unwrap().len(), lines.len() - 1);
+    assert!(lines.contains(&"added other") && lines.contains(&"renamed before -> folder/after"), "{said}");
     pool.run(&["down"]).succeeded();
     let second = &json(pool.run(&["mirror", "sync", "drive", "--json"]))[0];
     assert_eq!((&dry["blocks"], &dry["bytes"]), (&second["blocks"], &second["bytes"]), "what was foretold is sent");

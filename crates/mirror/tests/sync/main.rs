@@ -9,6 +9,7 @@ mod both_model;
 mod crash;
 mod encrypted;
 mod model;
+mod preview;
 mod steps;
 mod verify;
 mod wire;

@@ -138,7 +138,7 @@ impl Volume {
         match self.kept().get(root.id)? {
             Some(kept) => {
                 self.check_kept(&kept)?;
-                Ok(View::of_kept(&kept, pin, self.contents.clone(), self.shared.clone()))
+                Ok(View::of_kept(&kept, pin, self.contents.clone()))
             }
             None => Err(Error::NotFound),
         }

@@ -38,7 +38,7 @@ pub(super) fn apply(plan: Plan<'_>, ours: &View, theirs: &View, counters: Counte
     let counters = building.counters;
     let numbers = building.numbers.clone();
     let tree = building.into_tree()?;
-    let merged = View::new(tree.root(), ours.hash_seed, ours.contents.clone(), ours.shared.clone());
+    let merged = View::new(tree.root(), ours.hash_seed, ours.contents.clone());
     let number = |object: Object| numbers.get(&object).copied().or_else(|| objects.versions(object).ours);
     let conflicts = conflicts(&merged, told, &number)?;
     Ok(Merged { tree, counters, conflicts })

@@ -1,5 +1,6 @@
 //! `pantala mirror sync --both`.
 
+use super::change::Change;
 use super::progress::Bar;
 use super::reach::{IfMissing, Reached};
 use super::{Definition, Definitions, Place, with_each};
@@ -12,7 +13,7 @@ use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use volume::{ConflictKind, Happened};
+use volume::ConflictKind;
 
 /// The exit code of a sync that is done and met conflicts.
 const CONFLICTS: u8 = 4;
@@ -38,14 +39,6 @@ struct Report {
     /// The root that both have.
     root: Option<String>,
     safe_to_unplug: bool,
-}
-
-#[derive(Serialize)]
-struct Change {
-    change: &'static str,
-    path: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_before: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -143,7 +136,7 @@ impl Report {
     fn add(&mut self, Line { kind, path, other }: Line) {
         let text = |path: Vec<u8>| String::from_utf8_lossy(&path).into_owned();
         let (path, other) = (text(path), other.map(text));
-        let change = |happened| Change { change: word(happened), path: path.clone(), path_before: other.clone() };
+        let change = |happened| Change::new(happened, path.clone(), other.clone());
         match kind {
             LineKind::Here(happened) => self.taken.push(change(happened)),
             LineKind::There(happened) => self.given.push(change(happened)),
@@ -152,15 +145,6 @@ impl Report {
                 self.conflicts.push(Conflict { kind, path, other, told });
             }
         }
-    }
-}
-
-fn word(happened: Happened) -> &'static str {
-    match happened {
-        Happened::Added => "added",
-        Happened::Removed => "removed",
-        Happened::Renamed => "renamed",
-        Happened::Changed => "changed",
     }
 }
 
@@ -204,10 +188,7 @@ fn text(report: &Report) -> String {
         }
     };
     if report.is_dry_run {
-        let line = |arrow: &str, change: &Change| match &change.path_before {
-            Some(before) => format!("{arrow} {} {before} -> {}\n", change.change, change.path),
-            None => format!("{arrow} {} {}\n", change.change, change.path),
-        };
+        let line = |arrow: &str, change: &Change| format!("{arrow} {change}\n");
         text.extend(taken.iter().map(|change| line("from there:", change)));
         text.extend(given.iter().map(|change| line("to there:", change)));
     }

@@ -7,10 +7,10 @@ use crate::arguments::MirrorSync;
 use crate::commands::sync::sync_kernels;
 use crate::failure;
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use mirror::{Helped, ReplicaMode, Side, SyncOptions, Synced};
+use mirror::{Helped, ReplicaMode, ReplicaVolume, Side, SyncOptions, Synced, preview};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use volume::Pool;
+use volume::{Difference, Pool};
 
 pub(super) struct Group<'a> {
     from: Place,
@@ -33,7 +33,12 @@ pub(super) struct Done {
     pub(super) helped_bytes: u64,
     /// Whether nobody has the replica's store any more.
     pub(super) is_free: bool,
+    /// What changes for who reads the replica: found out for a dry run, and where names can be read.
+    pub(super) changes: Option<Vec<Difference>>,
 }
+
+/// How it went with a target, or would go.
+type Went = (Synced, Option<Vec<Difference>>);
 
 /// Other mirrors' stores that give blocks which they have (`--from`).
 pub(super) fn open_helpers(store: &Path, synced: &[(String, Definition)], names: &[String]) -> Result<Vec<Pool>> {
@@ -91,11 +96,11 @@ impl<'a> Group<'a> {
         let mut synced = synced.into_iter();
         let finish = |(member, target): (&Member<'a>, Result<Reached>)| {
             let target = target?;
-            let synced = synced.next().context("a replica has no outcome")??;
+            let (synced, changes) = synced.next().context("a replica has no outcome")??;
             let is_free = target.is_here();
             target.close()?;
             let (from, to) = (self.from.clone(), member.to.clone());
-            Ok(Done { from, to, synced, elapsed: started.elapsed(), helped_bytes, is_free })
+            Ok(Done { from, to, synced, elapsed: started.elapsed(), helped_bytes, is_free, changes })
         };
         let done = self.members.iter().zip(targets).map(finish).collect();
         source.close()?;
@@ -113,7 +118,7 @@ struct Work<'a> {
 }
 
 /// How it went with each target, and the bytes that came from helpers.
-type Outcome = (Vec<Result<Synced>>, u64);
+type Outcome = (Vec<Result<Went>>, u64);
 
 impl Work<'_> {
     fn sync(&self, targets: &[&Reached]) -> Result<Outcome> {
@@ -136,7 +141,7 @@ impl Work<'_> {
     }
 
     /// Syncs a target that is full once more, if its garbage could be collected.
-    fn sync_with_room(&self, target: &Reached) -> Result<Option<(Result<Synced>, u64)>> {
+    fn sync_with_room(&self, target: &Reached) -> Result<Option<(Result<Went>, u64)>> {
         if !target.collect_garbage()? {
             return Ok(None);
         }
@@ -160,11 +165,16 @@ impl Work<'_> {
             is_dry_run: self.arguments.dry_run,
         };
         let mut synced = mirror::sync_all(&source, &opened, &options).into_iter();
-        let finish = |replica: Result<_>| {
-            replica?;
-            Ok(synced.next().context("a replica has no outcome")??)
+        let finish = |(replica, target): (Result<Box<dyn ReplicaVolume + '_>>, &&Reached)| {
+            let replica = replica?;
+            let synced = synced.next().context("a replica has no outcome")??;
+            let changes = match self.arguments.dry_run {
+                true => preview(&source, &replica.held(), &*target.verifiable())?,
+                false => None,
+            };
+            Ok((synced, changes))
         };
-        Ok((replicas.into_iter().map(finish).collect(), source.helped_bytes()))
+        Ok((replicas.into_iter().zip(targets).map(finish).collect(), source.helped_bytes()))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod add;
 mod both;
+mod change;
 mod group;
 mod list;
 mod plugged;

@@ -1,5 +1,6 @@
 //! `pantala mirror sync`.
 
+use super::change::Change;
 use super::group::{Done, Group, open_helpers};
 use super::{Definition, Definitions, plugged, with_each};
 use crate::arguments::MirrorSync;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+use volume::Difference;
 
 /// What a sync did. The field names are those of `--json`.
 #[derive(Serialize)]
@@ -31,6 +33,9 @@ struct Report {
     saved_bytes: u64,
     /// Snapshots and history that the replica has now and had not.
     kept: usize,
+    /// Names that would change for who reads the replica, of a dry run; none of an encrypted volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<Change>>,
     /// The root that the replica has now.
     root: Option<String>,
     safe_to_unplug: bool,
@@ -86,7 +91,9 @@ fn run_all(store: &Path, mirrors: &[(String, Definition)], arguments: &MirrorSyn
 }
 
 fn report(mirror: &str, definition: &Definition, arguments: &MirrorSync, done: &Done) -> Report {
-    let Done { from, to, synced, elapsed, helped_bytes, is_free } = done;
+    let Done { from, to, synced, elapsed, helped_bytes, is_free, changes } = done;
+    let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+    let change = |it: &Difference| Change::new(it.happened, text(&it.path), it.path_before.as_deref().map(text));
     Report {
         mirror: mirror.to_owned(),
         volume: definition.volume.clone(),
@@ -101,6 +108,7 @@ fn report(mirror: &str, definition: &Definition, arguments: &MirrorSync, done: &
         helped_bytes: *helped_bytes,
         saved_bytes: synced.state.logical_bytes().saturating_sub(synced.sent.bytes),
         kept: synced.kept,
+        changes: changes.as_ref().map(|changes| changes.iter().map(change).collect()),
         root: synced.state.tree().map(|root| root.to_string()),
         safe_to_unplug: *is_free && !arguments.dry_run,
     }
@@ -113,7 +121,14 @@ fn text(report: &Report) -> String {
     let Report { mirror, volume, seconds, blocks, .. } = report;
     let (sent, saved) = (output::bytes(report.bytes), output::bytes(report.saved_bytes));
     if report.is_dry_run {
-        return format!("{mirror}: {blocks} blocks, {sent} of {volume} would be sent ({saved} saved)");
+        let kept = match report.kept {
+            0 => String::new(),
+            1 => ", with 1 state of its past".to_owned(),
+            kept => format!(", with {kept} states of its past"),
+        };
+        let first = format!("{mirror}: {blocks} blocks, {sent} of {volume} would be sent ({saved} saved){kept}");
+        let changes = report.changes.iter().flatten().map(|change| format!("\n{change}"));
+        return [first].into_iter().chain(changes).collect();
     }
     let root = report.root.as_deref().map_or("nothing", |root| &root[..ROOT_DIGITS]);
     let end = if report.safe_to_unplug { "safe to unplug" } else { "durable there" };
