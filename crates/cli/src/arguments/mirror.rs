@@ -104,7 +104,7 @@ pub(crate) struct MirrorSync {
     /// Take blocks from the drive of this mirror, too, where it has them: what is at hand need not come over a link
     #[arg(long, value_name = "MIRROR", conflicts_with = "both")]
     pub(crate) from: Vec<String>,
-    /// Find out what would be sent, and send nothing
+    /// Send nothing; say what would be sent, and which names would change
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Go on and follow changes within seconds, until Ctrl-C
