@@ -7,7 +7,8 @@
 //! Invariants:
 //!
 //! - A handler that never asks for its token costs nothing: no lock, no allocation.
-//! - An INTERRUPT that comes before the handler asks for its token is remembered, so it is never lost by a race. The kernel's
+//! - An INTERRUPT that comes before the handler asks for its token is remembered, and so is one whose token was let go of, in case
+//!   the handler asks again. So none is ever lost by a race. The kernel's
 //!   own remedy (answer `EAGAIN`, and it sends the INTERRUPT again) works neither over io_uring nor over a cloned device.
 //! - What is remembered is bounded ([`REMEMBERED_MAX`]); request ids are never used twice on one connection, so an old one
 //!   does no harm.
@@ -51,10 +52,9 @@ impl Interrupts {
         let waiting = state.waiting.entry(unique).or_default();
         waiting.guards += 1;
         let token = waiting.token.clone();
+        let callbacks = if due { token.set() } else { Vec::new() };
         drop(state);
-        if due {
-            token.set();
-        }
+        token.tell(callbacks);
         Interrupt { token, unique, registry: self.clone() }
     }
 
@@ -66,18 +66,20 @@ impl Interrupts {
             return;
         };
         let token = waiting.token.clone();
+        let callbacks = token.set();
         drop(state);
-        token.set();
+        token.tell(callbacks);
     }
 
     /// The connection ended: every handler that waits should give up, now and from now on.
     pub(crate) fn raise_all(&self) {
         let mut state = self.state.lock();
         state.over = true;
-        let tokens: Vec<_> = state.waiting.values().map(|waiting| waiting.token.clone()).collect();
+        let set = |waiting: &Waiting| (waiting.token.clone(), waiting.token.set());
+        let tokens: Vec<_> = state.waiting.values().map(set).collect();
         drop(state);
-        for token in tokens {
-            token.set();
+        for (token, callbacks) in tokens {
+            token.tell(callbacks);
         }
     }
 
@@ -88,7 +90,11 @@ impl Interrupts {
         };
         waiting.guards -= 1;
         if waiting.guards == 0 {
+            let is_set = waiting.token.state.lock().set;
             state.waiting.remove(&unique);
+            if is_set {
+                state.remember(unique);
+            }
         }
     }
 }
@@ -117,15 +123,20 @@ struct Token {
 #[derive(Default)]
 struct TokenState {
     set: bool,
-    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+    callbacks: Vec<Callback>,
 }
 
+type Callback = Box<dyn FnOnce() + Send>;
+
 impl Token {
-    fn set(&self) {
+    /// Under the registry's lock, so that a guard that goes knows of it. Who is to be told then comes after that.
+    fn set(&self) -> Vec<Callback> {
         let mut state = self.state.lock();
         state.set = true;
-        let callbacks = std::mem::take(&mut state.callbacks);
-        drop(state);
+        std::mem::take(&mut state.callbacks)
+    }
+
+    fn tell(&self, callbacks: Vec<Callback>) {
         self.changed.notify_all();
         for callback in callbacks {
             callback();
@@ -219,8 +230,20 @@ mod tests {
     fn an_interrupt_before_its_token_is_remembered() {
         let interrupts = Arc::new(Interrupts::default());
         interrupts.raise(6);
-        assert!(interrupts.register(6).is_set());
+        let interrupt = interrupts.register(6);
+        assert!(interrupt.is_set());
         assert!(interrupts.state.lock().remembered.is_empty());
+    }
+
+    #[test]
+    fn a_handler_that_asks_again_hears_of_it_again() {
+        let interrupts = Arc::new(Interrupts::default());
+        let first = interrupts.register(6);
+        interrupts.raise(6);
+        drop(first);
+        assert!(interrupts.register(6).is_set());
+        assert!(interrupts.register(6).is_set());
+        assert!(!interrupts.register(8).is_set());
     }
 
     #[test]
@@ -276,5 +299,60 @@ mod tests {
         interrupt.wait();
         assert!(interrupt.wait_for(Duration::ZERO));
         thread.join().expect("the raiser does not panic");
+    }
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod schedules {
+    use super::*;
+    use parking_lot::shuttle::{check_random, thread};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const UNIQUE: u64 = 14;
+
+    /// A wake-up that is lost would be a deadlock, which shuttle sees.
+    #[test]
+    fn an_interrupt_is_never_lost_and_its_callback_runs_once() {
+        let run = || {
+            let interrupts = Arc::new(Interrupts::default());
+            let raiser = interrupts.clone();
+            let raising = thread::spawn(move || raiser.raise(UNIQUE));
+            let called = Arc::new(AtomicUsize::new(0));
+            let handlers = [0, 1].map(|_| {
+                let (interrupts, called) = (interrupts.clone(), called.clone());
+                thread::spawn(move || {
+                    let interrupt = interrupts.register(UNIQUE);
+                    interrupt.on_set(move || {
+                        called.fetch_add(1, Ordering::Relaxed);
+                    });
+                    interrupt.is_set()
+                })
+            });
+            let waiting = interrupts.register(UNIQUE);
+            waiting.wait();
+            assert_eq!(waiting.check(), Err(Errno::EINTR));
+            raising.join().expect("the raiser does not panic");
+            assert!(handlers.map(|handler| handler.join().is_ok()).iter().all(|is_done| *is_done), "no handler panics");
+            assert_eq!(called.load(Ordering::Relaxed), 2);
+            drop(waiting);
+            assert!(interrupts.state.lock().waiting.is_empty());
+        };
+        check_random(run, 2000);
+    }
+
+    /// The end of the connection and an interrupt, at once.
+    #[test]
+    fn who_waits_at_the_end_gives_up() {
+        let run = || {
+            let interrupts = Arc::new(Interrupts::default());
+            let ender = interrupts.clone();
+            let ending = thread::spawn(move || ender.raise_all());
+            let raiser = interrupts.clone();
+            let raising = thread::spawn(move || raiser.raise(UNIQUE + 1));
+            interrupts.register(UNIQUE).wait();
+            [ending, raising].into_iter().for_each(|thread| thread.join().expect("nobody panics"));
+            assert!(interrupts.register(UNIQUE + 2).is_set());
+        };
+        check_random(run, 2000);
     }
 }

@@ -103,7 +103,7 @@ impl NotifierQueue {
     ///
     /// When the thread cannot be started.
     pub fn new(notifier: Notifier, capacity: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), capacity });
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::default(), capacity });
         let sender = shared.clone();
         let thread = thread::Builder::new().name("fuse-notify".into()).spawn(move || sender.run(&notifier))?;
         Ok(Self { shared, thread: Some(thread) })

@@ -41,7 +41,7 @@ struct State {
 
 impl WaitingThreads {
     pub(crate) fn new(workers: Arc<Workers>, features: Features, threads_max: usize) -> Arc<Self> {
-        Arc::new(Self { workers, features, threads_max, state: Mutex::default(), given: Condvar::new() })
+        Arc::new(Self { workers, features, threads_max, state: Mutex::default(), given: Condvar::default() })
     }
 
     /// The way in for a thread that takes requests.

@@ -37,7 +37,7 @@ impl Workers {
         Arc::new(Self {
             connection: Arc::new(Connection::new(filesystem)),
             state: Mutex::default(),
-            ended: Condvar::new(),
+            ended: Condvar::default(),
             abort: Box::new(abort),
         })
     }

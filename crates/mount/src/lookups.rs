@@ -196,3 +196,41 @@ mod tests {
         }
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod schedules {
+    use super::*;
+    use parking_lot::shuttle::{check_random, thread};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const INODE: Inode = Inode(20);
+
+    /// Its last name goes while the kernel drops one answer, and gets and drops another one.
+    #[test]
+    fn an_inode_is_reclaimed_once_whoever_is_first() {
+        let run = || {
+            let lookups = Arc::new(Lookups::new());
+            lookups.add(INODE);
+            let reclaimed = Arc::new(AtomicUsize::new(0));
+            let spawn = |work: fn(&Lookups) -> bool| {
+                let (lookups, reclaimed) = (lookups.clone(), reclaimed.clone());
+                thread::spawn(move || {
+                    reclaimed.fetch_add(work(&lookups) as usize, Ordering::Relaxed);
+                })
+            };
+            let threads = [
+                spawn(|lookups| lookups.orphan(INODE)),
+                spawn(|lookups| lookups.forget(INODE, 1)),
+                spawn(|lookups| {
+                    lookups.add(INODE);
+                    lookups.forget(INODE, 1)
+                }),
+            ];
+            threads.into_iter().for_each(|thread| thread.join().expect("nobody panics"));
+            assert_eq!(reclaimed.load(Ordering::Relaxed), 1);
+            assert!(!lookups.is_known(INODE) && lookups.take_orphans().is_empty());
+        };
+        check_random(run, 2000);
+    }
+}

@@ -14,7 +14,7 @@ use parking_lot::shuttle::{Config, Runner, thread};
 use place::{OWNER, main_volume, open_pool};
 use sim::SimDisk;
 use std::sync::Arc;
-use volume::{AttributeChanges, Error, Inode, NewInode, Pool, Privileges, Volume};
+use volume::{AccessTimes, AttributeChanges, Error, Inode, NewInode, Pool, Privileges, TimeChange, Timestamp, Volume};
 
 /// Schedules of each test unless `SCHEDULES` says otherwise; half of them at random, half of few switches.
 const SCHEDULES_DEFAULT: usize = 500;
@@ -105,6 +105,34 @@ fn what_two_writers_synced_beside_a_checkpoint_survives() {
         let checkpointer = spawn(&place, |place| place.volume.checkpoint().unwrap());
         join([writer(0), writer(1), checkpointer]);
         assert_eq!(place.halves_after_crash(), [2, 2]);
+    });
+}
+
+/// A time that somebody sets is not undone by a read before it, and what is seen in the end is what is kept.
+#[test]
+fn times_of_access_beside_who_sets_them_and_a_checkpoint_are_as_in_some_order() {
+    try_schedules(|| {
+        let place = Place::new();
+        let past = Timestamp { seconds: -77, nanoseconds: 0 };
+        place.volume.accessed(place.file, AccessTimes::Always).unwrap();
+        let setter = spawn(&place, move |place| {
+            let accessed = Some(TimeChange::To(past));
+            let changes = AttributeChanges { accessed, ..AttributeChanges::default() };
+            place.volume.set_attributes(place.file, &changes).unwrap();
+            assert_eq!(place.volume.attributes(place.file).unwrap().accessed, past);
+        });
+        let checkpointer = spawn(&place, |place| place.volume.checkpoint().unwrap());
+        let writer = spawn(&place, |place| place.write_half(0, 1));
+        join([setter, checkpointer, writer]);
+        assert_eq!(place.volume.attributes(place.file).unwrap().accessed, past);
+        let reader = spawn(&place, |place| place.volume.accessed(place.file, AccessTimes::Always).unwrap());
+        let checkpointer = spawn(&place, |place| place.volume.checkpoint().unwrap());
+        join([reader, checkpointer]);
+        let seen = place.volume.attributes(place.file).unwrap().accessed;
+        assert!(seen > past);
+        place.pool.checkpoint().unwrap();
+        let pool = open_pool(&place.disk.crash_to_durable(), false).unwrap();
+        assert_eq!(main_volume(&pool).attributes(place.file).unwrap().accessed, seen);
     });
 }
 

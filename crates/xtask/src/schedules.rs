@@ -1,4 +1,4 @@
-//! `cargo xtask schedules`: the locks of the store and of volumes under shuttle, which tries many schedules of a few threads.
+//! `cargo xtask schedules`: the locks of the store, of volumes, mounts and FUSE under shuttle, which tries many schedules of a few threads.
 
 use crate::workspace;
 use anyhow::Result;
@@ -19,5 +19,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.schedules {
         Some(schedules) => test.environment("SCHEDULES", schedules.to_string()).run(),
         None => test.run(),
-    }
+    }?;
+    // Of these two the parts that threads share are no business of others, so the tests stand beside them.
+    workspace::cargo(["test", "--package", "fuse", "--package", "mount", "--lib", "schedules"])
+        .arguments(["--features", "fuse/shuttle,mount/shuttle"])
+        .run()
 }
