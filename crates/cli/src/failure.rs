@@ -50,6 +50,9 @@ fn advice(error: &(dyn Error + 'static)) -> Option<Option<&'static str>> {
     if let Some(error) = error.downcast_ref::<fuse::Error>() {
         return Some(of_fuse(error));
     }
+    if let Some(mirror::Error::Store { side, error }) = error.downcast_ref() {
+        return Some(of_side(*side, error));
+    }
     error.downcast_ref::<io::Error>().map(|error| Some(of_io(error.kind())))
 }
 
@@ -76,6 +79,19 @@ fn of_block(error: &block::Error) -> Option<&'static str> {
             "`pantala store reindex` helps if only the index is damaged; otherwise bring the store back from a copy",
         ),
         block::Error::Disk { source, .. } => Some(of_io(source.kind())),
+        _ => None,
+    }
+}
+
+/// The store of one side of a mirror.
+fn of_side(side: mirror::Side, error: &block::Error) -> Option<&'static str> {
+    match (side, error) {
+        (mirror::Side::Target, block::Error::Full) => {
+            Some("make room there; the replica keeps what it had, and the next sync goes on from there")
+        }
+        (_, block::Error::Corrupt { .. } | block::Error::Missing { .. }) => {
+            Some("`pantala mirror verify` heals each side from the other")
+        }
         _ => None,
     }
 }

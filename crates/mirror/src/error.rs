@@ -56,7 +56,7 @@ pub enum Error {
     },
     /// The target's replica was promoted, so it has a state of its own.
     #[error(
-        "{volume} at the target is writable: it was promoted, or is the original; `--replace` makes it a replica again and keeps what it has in its history"
+        "{volume} at the target is writable: it was promoted, or is the original; `--both` gives each side what the other one did, and `--replace` makes it a replica again and keeps what it has in its history"
     )]
     Promoted {
         /// Its name at the target.

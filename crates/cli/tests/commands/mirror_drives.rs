@@ -111,7 +111,7 @@ fn a_target_on_a_full_or_read_only_disk_keeps_what_it_had() {
     pool.run(&["mirror", "sync"]).succeeded();
     let bytes: Vec<u8> = (0..200u64 << 17).flat_map(noise).collect();
     fs::write(pool.mount().join("noise"), bytes).unwrap();
-    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "full"]);
+    pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "full", "make room there"]);
     assert_eq!(state(&pool), "partial");
     mount_again(folder, "ro");
     pool.run(&["mirror", "sync"]).failed_saying(&["cannot sync drive", "ead-only"]);
