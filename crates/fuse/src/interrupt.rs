@@ -325,7 +325,7 @@ mod schedules {
                     interrupt.on_set(move || {
                         called.fetch_add(1, Ordering::Relaxed);
                     });
-                    interrupt.is_set()
+                    interrupt.wait();
                 })
             });
             let waiting = interrupts.register(UNIQUE);
