@@ -334,7 +334,7 @@ fn another_machine_is_pushed_to_and_pulled_from() {
     let pool = Pool::up();
     let ssh = pretended_ssh(&pool);
     let run = |arguments: &[&str]| Outcome::of(pool.command(arguments).env("PANTALA_SSH", &ssh));
-    let place = format!("ssh://attic{}", drive(&pool).replace("pantala", "it's there"));
+    let place = format!("ssh://attic{}it's there", drive(&pool).strip_suffix("pantala").unwrap());
     fill(&pool, "one");
     run(&["mirror", "add", "main", &place]).succeeded();
     let pushed = &json(run(&["mirror", "sync", "attic", "--json"]))[0];
