@@ -27,6 +27,7 @@ pub fn preview(source: &dyn SourceVolume, held: &State, replica: &dyn Verifiable
             differences(&View::of_state(held, blocks.clone()), &View::of_state(&after, blocks))
         };
         let compared = scope.spawn(compare);
+        let replica = held.tree().map(|_| replica);
         let failure = answer(&asked, source, replica);
         let compared = compared.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (compared, failure) {
@@ -37,7 +38,7 @@ pub fn preview(source: &dyn SourceVolume, held: &State, replica: &dyn Verifiable
 }
 
 /// Answers until nobody asks any more. Gives why the last block could not be had, if one could not.
-fn answer(asked: &Receiver<Question>, source: &dyn SourceVolume, replica: &dyn Verifiable) -> Option<Error> {
+fn answer(asked: &Receiver<Question>, source: &dyn SourceVolume, replica: Option<&dyn Verifiable>) -> Option<Error> {
     let mut failure = None;
     for Question { name, answer } in asked {
         let found = find(&name, source, replica).unwrap_or_else(|error| {
@@ -50,13 +51,14 @@ fn answer(asked: &Receiver<Question>, source: &dyn SourceVolume, replica: &dyn V
     failure
 }
 
-fn find(name: &Name, source: &dyn SourceVolume, replica: &dyn Verifiable) -> Result<Option<Block>> {
+/// A replica that has nothing yet is not asked.
+fn find(name: &Name, source: &dyn SourceVolume, replica: Option<&dyn Verifiable>) -> Result<Option<Block>> {
     if let Some(store) = source.store()
         && store.contains(name).map_err(Error::of(Side::Source))?
     {
         return store.get(name).map(Some).map_err(Error::of(Side::Source));
     }
-    if let Some(block) = replica.fetch(name)? {
+    if let Some(block) = replica.map_or(Ok(None), |replica| replica.fetch(name))? {
         return block.unpack().map(Some).map_err(Error::of(Side::Target));
     }
     let mut found = None;

@@ -320,7 +320,8 @@ impl Filesystem for VolumeFilesystem {
 
     fn syncfs(&self, request: &Request, _: u64) -> Result<(), Errno> {
         request.may_wait()?;
-        self.volume.settle_accesses().and_then(|()| self.volume.sync()).map_err(errno)
+        self.volume.settle_accesses();
+        self.volume.sync().map_err(errno)
     }
 
     fn readdir(

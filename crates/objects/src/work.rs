@@ -135,7 +135,7 @@ impl Work {
     fn kept_with(&self, state: &State, witnesses: &Witnesses, offered: &[KeptRoot]) -> Result<Vec<KeptRoot>> {
         let retention = retention(&self.manifest)?;
         let held = self.manifest.state.tree();
-        let goes_on = held.is_none() || held == state.tree() || self.manifest.witnesses.go_on_in(witnesses);
+        let goes_on = self.manifest.witnesses.had_past_of(held, (state.tree(), witnesses));
         let kept = Archive::new(&self.manifest.kept)
             .and_then(|archive| if goes_on { Ok(archive) } else { archive.reborn() })
             .and_then(|archive| archive.with_received(state, offered, &retention, now()))

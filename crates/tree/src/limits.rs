@@ -21,12 +21,12 @@ pub(crate) const LEVELS_MAX: usize = 24;
 /// Nodes that a search for what is lacking knows to be sound: about 40 MiB.
 pub(crate) const SOUND_NODES_MAX: usize = 1 << 20;
 
-const _: () = assert!(NODE_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + 1024 < block::BODY_BYTES_MAX);
-const _: () = assert!(NODE_BYTES_MAX / block::Name::BYTES < block::LINKS_MAX);
-const _: () = assert!(VALUE_BYTES_MAX < u16::MAX as usize);
-
 /// Leaves that are remembered for each thread: those of a directory and of the inodes in it.
 pub(crate) const FINGERS_PER_THREAD: usize = 2;
 
 /// Threads that have leaves of their own; more of them share.
 pub(crate) const FINGER_THREADS: usize = 16;
+
+const _: () = assert!(NODE_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX + 1024 < block::BODY_BYTES_MAX);
+const _: () = assert!(NODE_BYTES_MAX / block::Name::BYTES < block::LINKS_MAX);
+const _: () = assert!(VALUE_BYTES_MAX < u16::MAX as usize);

@@ -75,8 +75,9 @@ impl Accesses {
 
     /// How many there are now.
     fn note(&self, inode: Inode, time: Timestamp) -> usize {
-        let before = self.shard(inode).lock().insert(inode, time);
-        let added = usize::from(before.is_none());
+        let mut shard = self.shard(inode).lock();
+        // Counted under the lock, like all that go: so there are never fewer than none.
+        let added = usize::from(shard.insert(inode, time).is_none());
         let count = self.count.fetch_add(added, Ordering::Relaxed) + added;
         if count == 1 {
             *self.since.lock() = Instant::now();
@@ -84,18 +85,28 @@ impl Accesses {
         count
     }
 
+    /// Drops the time of an inode, or only if it is this one.
+    fn remove(&self, inode: Inode, only: Option<Timestamp>) {
+        let mut shard = self.shard(inode).lock();
+        let goes = |time: &Timestamp| only.is_none_or(|only| only == *time);
+        if shard.get(&inode).is_some_and(goes) {
+            shard.remove(&inode);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Somebody has set the time of an inode.
     pub(crate) fn forget(&self, inode: Inode) {
-        if !self.is_empty() && self.shard(inode).lock().remove(&inode).is_some() {
-            self.count.fetch_sub(1, Ordering::Relaxed);
+        if !self.is_empty() {
+            self.remove(inode, None);
         }
     }
 
     /// What they were about is not there any more.
     pub(crate) fn clear(&self) {
         for shard in &self.shards {
-            let gone = std::mem::take(&mut *shard.lock()).len();
-            self.count.fetch_sub(gone, Ordering::Relaxed);
+            let mut shard = shard.lock();
+            self.count.fetch_sub(std::mem::take(&mut *shard).len(), Ordering::Relaxed);
         }
     }
 
@@ -111,7 +122,9 @@ impl Volume {
     pub fn accessed(&self, inode: Inode, which: AccessTimes) -> Result<()> {
         let now = self.now();
         let cannot_change = self.is_replica() || self.damage().is_some();
-        if cannot_change || !which.is_due(&self.existing(inode)?, now) {
+        // Nobody settles them where the disk takes no writes.
+        let is_full = self.layers.accesses.count.load(Ordering::Relaxed) >= 2 * ACCESSES_ASIDE_MAX;
+        if cannot_change || is_full || !which.is_due(&self.existing(inode)?, now) {
             return Ok(());
         }
         let count = self.layers.accesses.note(inode, now);
@@ -122,48 +135,39 @@ impl Volume {
         Ok(())
     }
 
-    /// Makes the times of access that are kept aside changes like any other. They stay aside where nothing can be changed.
-    pub fn settle_accesses(&self) -> Result<()> {
+    /// Makes the times of access that are kept aside changes like any other; whether there were any. They stay aside where nothing
+    /// can be changed.
+    pub fn settle_accesses(&self) -> bool {
         let accesses = &self.layers.accesses;
-        for shard in accesses.shards.iter().filter(|_| !accesses.is_empty()) {
-            let noted: Vec<_> = shard.lock().iter().map(|(inode, time)| (*inode, *time)).collect();
-            for (inode, time) in noted {
-                self.settle_access(inode, time)?;
-            }
+        if accesses.is_empty() {
+            return false;
         }
-        Ok(())
+        let settle = |shard: &Mutex<HashMap<Inode, Timestamp>>| {
+            let noted: Vec<_> = shard.lock().iter().map(|(inode, time)| (*inode, *time)).collect();
+            noted.into_iter().try_for_each(|(inode, time)| self.settle_access(inode, time))
+        };
+        let settled = accesses.shards.iter().try_for_each(settle);
+        if let Err(error) = &settled {
+            tracing::debug!(volume = %self.id, %error, "times of access stay aside");
+        }
+        settled.is_ok()
     }
 
     fn settle_access(&self, inode: Inode, time: Timestamp) -> Result<()> {
         let _operation = self.begin()?;
         let _lock = self.locks.write(inode);
-        if let Some(attributes) = self.layers.attributes(inode)? {
-            // As applied; so it is seen all the time.
-            let is_newest = attributes.accessed == time;
-            if is_newest {
-                self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
-            }
+        // The time is seen in them already, and so all the while, unless somebody has set another one.
+        if let Some(attributes) = self.layers.attributes(inode)?.filter(|attributes| attributes.accessed == time) {
+            self.layers.overlay.change(inode, Change::Attributes(attributes.into()));
         }
-        let mut shard = self.layers.accesses.shard(inode).lock();
-        if shard.get(&inode) == Some(&time) {
-            shard.remove(&inode);
-            self.layers.accesses.count.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.layers.accesses.remove(inode, Some(time));
         Ok(())
     }
 
-    /// The same if they are many or old, or if the volume rests. Whether anything has changed by that.
-    pub(crate) fn consider_accesses(&self, is_at_rest: bool) -> bool {
-        let accesses = &self.layers.accesses;
-        if accesses.is_empty() || !(is_at_rest || accesses.are_due()) || self.damage().is_some() {
-            return false;
-        }
-        match self.settle_accesses() {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::debug!(volume = %self.id, %error, "times of access stay aside");
-                false
-            }
+    /// The same if they are many or old.
+    pub(crate) fn settle_accesses_if_due(&self) {
+        if self.layers.accesses.are_due() {
+            self.settle_accesses();
         }
     }
 }

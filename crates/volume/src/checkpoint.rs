@@ -65,7 +65,7 @@ impl LastCheckpoint {
 impl Volume {
     /// Brings everything accepted so far into the tree and makes the new root durable. Operations go on meanwhile.
     pub fn checkpoint(&self) -> Result<()> {
-        self.consider_accesses(true);
+        self.settle_accesses();
         self.checkpoint_changes()
     }
 

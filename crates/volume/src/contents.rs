@@ -40,12 +40,7 @@ impl Encryption {
 
 impl Contents {
     /// Those of volumes that are not encrypted.
-    pub(crate) fn plain(store: Arc<Store>) -> Self {
-        Self::over(store, None)
-    }
-
-    /// Those of a volume that is not encrypted, and that lies anywhere.
-    pub(crate) fn elsewhere(blocks: Arc<dyn Blocks>) -> Self {
+    pub(crate) fn plain(blocks: Arc<dyn Blocks>) -> Self {
         Self::over(blocks, None)
     }
 

@@ -136,7 +136,7 @@ pub(crate) const JOURNAL_BYTES_CHECKPOINT: u64 = 32 << 20;
 /// A volume's root is written anew when this many bytes of log lie behind it, so that no idle volume makes recovery look far back.
 pub(crate) const ROOT_AGE_BYTES_MAX: u64 = 128 << 20;
 
-/// Times of access that are kept aside, at most: 24 bytes of memory and more for each.
+/// Times of access that are kept aside before they are settled: 24 bytes of memory and more for each. Beyond twice as many none is noted.
 pub(crate) const ACCESSES_ASIDE_MAX: usize = 256 << 10;
 
 /// How long they are kept aside while the volume does not rest.

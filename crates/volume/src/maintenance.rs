@@ -26,7 +26,8 @@ pub(crate) fn start(shared: Arc<Shared>, volumes: Arc<Volumes>) -> std::io::Resu
                 if shared.take_use() {
                     continue;
                 }
-                if volumes.read().values().any(|volume| volume.consider_accesses(true)) {
+                let open: Vec<_> = volumes.read().values().cloned().collect();
+                if open.iter().any(|volume| volume.settle_accesses()) {
                     continue;
                 }
                 shared.rest();
@@ -73,7 +74,7 @@ fn maintain(shared: &Shared, volume: &Volume) -> Result<()> {
     let is_due = !volume.is_quiet() && volume.last_checkpoint.lock().at.elapsed() >= CHECKPOINT_INTERVAL;
     let is_large = volume.layers.overlay.memory_bytes() >= OVERLAY_BYTES_CHECKPOINT
         || volume.journal.lock().bytes >= JOURNAL_BYTES_CHECKPOINT;
-    volume.consider_accesses(false);
+    volume.settle_accesses_if_due();
     if is_due || is_large || volume.is_root_old() {
         volume.checkpoint_changes()?;
         // Only then: what it reads keeps the pool from resting.

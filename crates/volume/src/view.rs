@@ -31,7 +31,7 @@ impl View {
 
     /// A state that no pool of this process has, if these blocks can be had. That of an encrypted volume cannot be read so.
     pub fn of_state(state: &State, blocks: Arc<dyn Blocks>) -> Self {
-        Self::new(state.tree, state.hash_seed, Arc::new(Contents::elsewhere(blocks)))
+        Self::new(state.tree, state.hash_seed, Arc::new(Contents::plain(blocks)))
     }
 
     /// The attributes of an inode.

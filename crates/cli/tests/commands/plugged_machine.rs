@@ -79,6 +79,8 @@ fn a_drive_is_synced_by_the_stores_owner_each_time_it_comes_and_at_no_other_time
     machine.run_as_user(&["pantala", "down"]).succeeded();
     add(&machine, "main", "drive");
     expect_synced(&machine);
+    let said = machine.pantala(&["mirror", "set", "drive", "--retention", "30d:1d", "--every", "1d"]).succeeded();
+    assert!(said.contains("keeps 30d:1d") && said.contains("every 1d"), "{said}");
     expect_all_is_the_users(&machine);
     let [unit] = units(&machine).try_into().unwrap();
     let state = || machine.property(&unit, "ActiveState");

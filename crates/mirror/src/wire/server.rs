@@ -70,10 +70,10 @@ impl Session<'_> {
             }
             Message::OpenSource(which) => {
                 let source = self.source.insert(LocalSource::open(self.pool, &which)?);
-                let origin = source.origin();
-                let Origin { identity, name, state, witnesses, kept } = origin.clone();
-                connection.send(&Message::Origin { identity, name, state, witnesses })?;
-                send_kept(connection, &kept)
+                let Origin { identity, name, state, witnesses, kept } = source.origin();
+                let (name, witnesses) = (name.clone(), witnesses.clone());
+                connection.send(&Message::Origin { identity: *identity, name, state: *state, witnesses })?;
+                send_kept(connection, kept)
             }
             Message::Read { linked_bytes_max, names } => {
                 let source = self.source()?;

@@ -15,7 +15,7 @@ type SnapshotResult<T> = std::result::Result<T, SnapshotError>;
 impl Volume {
     /// Keeps the state of this moment under a name: everything that was done before the call, of the whole volume.
     pub fn create_snapshot(&self, name: &str, is_held: bool) -> SnapshotResult<Snapshot> {
-        self.consider_accesses(true);
+        self.settle_accesses();
         {
             let mut checkpointing = self.begin_checkpoint()?;
             let label = self.contents.label(name)?;

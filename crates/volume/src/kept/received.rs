@@ -27,11 +27,10 @@ impl Volume {
         let tree = self.last_checkpoint.lock().tree;
         let is_same = root.tree == tree;
         let kept = self.kept();
-        let kept = match is_same {
-            true => Kept::clone(&kept),
-            false if tree.is_none() || kept.witnesses_of(tree)?.collect::<Witnesses>().go_on_in(witnesses) => {
-                kept.without_meetings()?
-            }
+        let before: Witnesses = kept.witnesses_of(tree)?.collect();
+        let kept = match before.had_past_of(tree, (root.tree, witnesses)) {
+            true if is_same => Kept::clone(&kept),
+            true => kept.without_meetings()?,
             false => kept.reborn()?,
         };
         let mut kept = kept.with_received(offered)?;

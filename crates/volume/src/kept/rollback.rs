@@ -14,7 +14,7 @@ impl Volume {
     /// Makes a kept state that of the volume. The state before becomes a snapshot under a name, so nothing is lost. Operations wait
     /// meanwhile: one sees the state before or the state after. Both come into force with one durable root.
     pub fn roll_back(&self, to: &KeptRoot, name_before: &str) -> std::result::Result<Snapshot, SnapshotError> {
-        self.consider_accesses(true);
+        self.settle_accesses();
         {
             // Stays until it is in force.
             let view = self.open_kept(to)?;

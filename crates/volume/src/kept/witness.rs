@@ -111,11 +111,12 @@ impl FromIterator<(Peer, Witness)> for Witnesses {
 }
 
 impl Witnesses {
-    /// Whether a state that these had goes on in the one that others have: one of these is among them, and has only gone on.
-    pub fn go_on_in(&self, later: &Self) -> bool {
+    /// Whether a state that these had is the past of one that others have: there was nothing, it is the same, or one of these is among
+    /// them and has only gone on.
+    pub fn had_past_of(&self, before: Option<Name>, (after, later): (Option<Name>, &Self)) -> bool {
         let goes_on =
             |(peer, then): (&Peer, &Witness)| later.0.get(peer).is_some_and(|now| now.age.continues(then.age));
-        self.0.iter().any(goes_on)
+        before.is_none() || before == after || self.0.iter().any(goes_on)
     }
 
     /// All of them, by their stores.

@@ -1,7 +1,7 @@
 //! `pantala mirror add`.
 
 use super::reach::{IfMissing, Reached};
-use super::{Definition, Definitions, Direction, Place, PlugPlan, sides, tell_node};
+use super::{Definition, Definitions, Direction, Place, PlugPlan, every_word, sides, tell_node};
 use crate::arguments::MirrorAdd;
 use crate::{defaults, output};
 use anyhow::{Context, Result, ensure};
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
     if let Some(plug) = &plug
         && plug.owner.is_another()
     {
-        return add_as_owner(plug, &arguments, &store, &name, &place);
+        return add_as_owner(plug, arguments, &store, &name, &place);
     }
     let direction = if arguments.pull { Direction::Pull } else { Direction::Push };
     let mut definition = Definition {
@@ -72,19 +72,19 @@ pub(super) fn run(arguments: MirrorAdd) -> Result<()> {
 }
 
 /// What root adds to a user's store belongs to the user, on the drive as well.
-fn add_as_owner(plug: &PlugPlan, arguments: &MirrorAdd, store: &Path, name: &str, place: &Place) -> Result<()> {
-    if let (Place::Directory(replica), false) = (place, arguments.pull) {
+fn add_as_owner(plug: &PlugPlan, arguments: MirrorAdd, store: &Path, name: &str, place: &Place) -> Result<()> {
+    let MirrorAdd { store: _, volume, place: _, name: _, pull, replace, every, on_plug: _, json } = arguments;
+    if let (Place::Directory(replica), false) = (place, pull) {
         plug.owner.make_directory(replica)?;
     }
-    let every = arguments.every.map(|every| every.map_or("never".to_owned(), |seconds| format!("{seconds}s")));
-    let flags = [(arguments.pull, "--pull"), (arguments.replace, "--replace"), (arguments.json, "--json")];
     let mut words: Vec<OsString> = ["mirror", "add", "--name", name, "--store"].map(Into::into).into();
     words.push(store.into());
-    words.extend(every.into_iter().flat_map(|every| ["--every".into(), every.into()]));
+    words.extend(every.into_iter().flat_map(|every| ["--every".into(), every_word(every).into()]));
+    let flags = [(pull, "--pull"), (replace, "--replace"), (json, "--json")];
     words.extend(flags.iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| (*flag).into()));
-    words.extend(["--".into(), arguments.volume.clone().into(), place.to_string().into()]);
+    words.extend(["--".into(), volume.into(), place.to_string().into()]);
     plug.owner.run(&words, Stdio::inherit())?;
-    install(plug, arguments.json)
+    install(plug, json)
 }
 
 fn install(plug: &PlugPlan, is_json: bool) -> Result<()> {

@@ -65,6 +65,11 @@ fn with_each(
     Ok(())
 }
 
+/// How often, as an argument of a command.
+fn every_word(every: Option<u64>) -> String {
+    every.map_or("never".to_owned(), |seconds| format!("{seconds}s"))
+}
+
 /// Tells the node that has a store, if one has, that its mirrors have changed.
 fn tell_node(store: &Path) -> Result<()> {
     match Client::connect(store)? {

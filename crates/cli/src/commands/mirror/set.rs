@@ -1,6 +1,6 @@
 //! `pantala mirror set`.
 
-use super::{Definitions, Place, PlugFiles, PlugPlan, retention, tell_node};
+use super::{Definitions, Owner, Place, PlugFiles, PlugPlan, every_word, retention, tell_node};
 use crate::arguments::MirrorSet;
 use crate::{defaults, output};
 use anyhow::{Context, Result};
@@ -25,7 +25,18 @@ pub(super) fn run(arguments: MirrorSet) -> Result<()> {
     let mut definitions = Definitions::read(&store)?;
     let files = PlugFiles::of(&store, &name);
     let place = definitions.get(&name)?.place()?;
-    if let Some(retention) = &arguments.retention {
+    let owner = Owner::of(&store)?;
+    let is_for_owner = owner.is_another() && (arguments.every.is_some() || arguments.retention.is_some());
+    if is_for_owner {
+        // The store, and the replica's, belong to the user.
+        let mut words: Vec<OsString> = ["mirror", "set", "--store"].map(Into::into).into();
+        words.push(store.clone().into());
+        words.extend(arguments.every.into_iter().flat_map(|every| ["--every".into(), every_word(every).into()]));
+        words.extend(arguments.retention.iter().flat_map(|kept| ["--retention".into(), kept.into()]));
+        words.extend(["--".into(), name.clone().into()]);
+        owner.run(&words, Stdio::null())?;
+        definitions = Definitions::read(&store)?;
+    } else if let Some(retention) = &arguments.retention {
         retention::set(&name, definitions.get(&name)?, retention)?;
     }
     match arguments.on_plug {
@@ -33,7 +44,7 @@ pub(super) fn run(arguments: MirrorSet) -> Result<()> {
         Some(false) => files.remove()?,
         None => {}
     }
-    if let Some(every_seconds) = arguments.every {
+    if let Some(every_seconds) = arguments.every.filter(|_| !is_for_owner) {
         definitions.set_every(&name, every_seconds)?;
         tell_node(&store)?;
     }
