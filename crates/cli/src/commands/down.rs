@@ -11,13 +11,15 @@ use std::path::Path;
 pub(super) fn run(arguments: Down) -> Result<()> {
     let store = defaults::store(arguments.store.store)?;
     let Some(client) = Client::connect(&store)? else { return clean(&store) };
-    let process = client.process()?;
-    let ordered = client.order(&Request::Down { force: arguments.force });
+    let Some(process) = client.process()? else { return clean(&store) };
+    let ordered = client.order_unless_it_ended(&Request::Down { force: arguments.force });
     if ordered.is_ok() || arguments.force {
         process.wait()?;
     }
-    output::print_lines(&ordered?)?;
-    Ok(())
+    match ordered? {
+        Some(lines) => Ok(output::print_lines(&lines)?),
+        None => clean(&store),
+    }
 }
 
 /// Takes away what a killed node left mounted.

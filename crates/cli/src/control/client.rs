@@ -7,6 +7,7 @@ use crate::runtime;
 use crate::status::Status;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io::{self, ErrorKind};
@@ -58,10 +59,13 @@ impl Client {
     }
 
     fn no_answer(&self, error: &io::Error) -> anyhow::Error {
+        if was_never_read(error) {
+            return anyhow!(not_up(&self.store));
+        }
         let store = self.store.display();
         let why = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
-            _ if is_end(error) => "it ended".to_owned(),
+            _ if is_end(error) => "it ended before it answered".to_owned(),
             _ => error.to_string(),
         };
         anyhow!(
@@ -72,10 +76,21 @@ impl Client {
 
     /// Asks for something that the node does, and returns what it tells the user.
     pub(crate) fn order(self, request: &Request) -> Result<Vec<String>> {
+        let store = self.store.clone();
+        self.order_unless_it_ended(request)?.with_context(|| not_up(&store))
+    }
+
+    /// As [`Client::order`]; `None` if the node had ended before it read the order. A killed one still takes connections for a
+    /// moment.
+    pub(crate) fn order_unless_it_ended(self, request: &Request) -> Result<Option<Vec<String>>> {
         // A command that was called inside a mount must not be what keeps it in use.
         std::env::set_current_dir("/").context("cannot leave the working directory")?;
-        match self.ask(request)? {
-            Response::Done(lines) => Ok(lines),
+        let answer = self.answer(request);
+        if answer.as_ref().is_err_and(was_never_read) {
+            return Ok(None);
+        }
+        match self.accept(answer)? {
+            Response::Done(lines) => Ok(Some(lines)),
             _ => bail!("the node did not understand {request:?}; take it down and up again"),
         }
     }
@@ -120,17 +135,26 @@ impl Client {
         }
     }
 
-    /// The node's process, to wait for its end.
-    pub(crate) fn process(&self) -> Result<NodeProcess> {
+    /// The node's process, to wait for its end; `None` if it has ended.
+    pub(crate) fn process(&self) -> Result<Option<NodeProcess>> {
         let pid = socket_peercred(&self.stream).context("cannot tell the node's process")?.pid;
-        let descriptor = pidfd_open(pid, PidfdFlags::empty()).context("cannot watch the node's process")?;
-        Ok(NodeProcess { pid, descriptor })
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(descriptor) => Ok(Some(NodeProcess { pid, descriptor })),
+            Err(Errno::SRCH) => Ok(None),
+            Err(error) => Err(error).context("cannot watch the node's process"),
+        }
     }
 }
 
 /// Whether the other side is gone.
 fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
+/// Whether the other side was gone before it read the request: the kernel resets a connection of which something was not read,
+/// or that nobody accepted.
+fn was_never_read(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
 /// A node's process.
@@ -148,5 +172,31 @@ impl NodeProcess {
             0 => bail!("the node's process {} does not end; look into its log node.log, or kill it", self.pid),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_node_that_had_ended_is_not_up_and_one_that_read_the_order_ended_before_it_answered() {
+        let store = tempfile::tempdir().unwrap();
+        let client = || Client::connect(store.path()).unwrap().unwrap();
+        let (listener, _file) = socket::listen(store.path()).unwrap();
+        let (unaccepted, other) = (client(), client());
+        drop(listener);
+        assert!(unaccepted.order_unless_it_ended(&Request::Sync).unwrap().is_none());
+        let refused = other.order(&Request::Sync).unwrap_err().to_string();
+        assert!(refused.contains("is not up; start it with"), "{refused}");
+
+        let (listener, _file) = socket::listen(store.path()).unwrap();
+        let client = client();
+        let stream = listener.accept().unwrap();
+        let node = thread::spawn(move || frame::read::<Request>(&stream, RESPONSE_BYTES_MAX).unwrap());
+        let error = client.order_unless_it_ended(&Request::Sync).unwrap_err().to_string();
+        assert!(error.contains("it ended before it answered"), "{error}");
+        node.join().unwrap();
     }
 }

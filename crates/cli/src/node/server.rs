@@ -57,7 +57,8 @@ fn answer(node: &Arc<Node>, stream: &UnixStream) -> io::Result<()> {
     stream.set_read_timeout(Some(REQUEST_TIME_MAX))?;
     stream.set_write_timeout(Some(REQUEST_TIME_MAX))?;
     if !control::is_allowed(stream)? {
-        return Err(io::ErrorKind::PermissionDenied.into());
+        let why = "the node takes orders from its own user and from root only".to_owned();
+        return control::write(stream, &Response::Failed(why));
     }
     let request = match control::read(stream, REQUEST_BYTES_MAX) {
         Ok(request) => request,
