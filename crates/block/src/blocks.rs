@@ -18,10 +18,12 @@ pub trait Blocks: Send + Sync {
         None
     }
 
-    /// Fills a buffer with bytes of a block's body from an offset on, verified, if that is to be had for less than [`Blocks::get`].
-    /// False means only that it is not; the buffer may be changed then.
-    fn read_part(&self, _name: &Name, _offset: usize, _buffer: &mut [u8], _patience: Patience) -> bool {
-        false
+    /// Reads bytes of a block's body from an offset on, verified: into the buffer, if that is to be had for less than the whole block.
+    fn read_part(&self, name: &Name, _offset: usize, _buffer: &mut [u8], patience: Patience) -> Result<Part> {
+        match patience {
+            Patience::AtHand => Ok(self.get_at_hand(name).map_or(Part::Later, Part::Whole)),
+            Patience::Unlimited => self.get(name).map(Part::Whole),
+        }
     }
 
     /// A hint: this block will be read soon.
@@ -36,6 +38,17 @@ pub trait Blocks: Send + Sync {
 
     /// Returns when everything put before the call is durable.
     fn sync(&self) -> Result<()>;
+}
+
+/// What a place gives to who reads a part of a block.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The buffer is filled.
+    Filled,
+    /// The whole block, as that was not to be had for less. The buffer may be changed.
+    Whole(Block),
+    /// Nothing: it takes more patience. The buffer may be changed.
+    Later,
 }
 
 /// How long a read may take.

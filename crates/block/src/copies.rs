@@ -73,7 +73,8 @@ impl Copies {
         if state.roots.get(&stream) != Some(&position) {
             return None;
         }
-        let (_, Content { links, body }) = unpack(self.store, position, state.frames.get(&position)?)?;
+        let (_, Content { block: Block { links, body }, .. }) =
+            unpack(self.store, position, state.frames.get(&position)?)?;
         Some(StoredRecord { position, record: Record { kind: RecordKind::Root, stream, links, body } })
     }
 
@@ -86,8 +87,7 @@ impl Copies {
     pub(crate) fn block(&self, name: &Name) -> Option<Block> {
         let state = self.state.lock();
         let position = state.blocks.get(name)?;
-        let (_, Content { links, body }) = unpack(self.store, *position, state.frames.get(position)?)?;
-        Some(Block { links, body })
+        unpack(self.store, *position, state.frames.get(position)?).map(|(_, content)| content.block)
     }
 
     /// Whether these and no others lie where they are in the log.
@@ -124,7 +124,7 @@ impl State {
     fn add(&mut self, store: StoreId, position: Position, frame: Bytes) {
         let Some((header, content)) = unpack(store, position, &frame) else { return };
         match header.subject {
-            Subject::Block(name) if (Block { links: content.links, body: content.body }).name() == name => {
+            Subject::Block(name) if content.verify(&name).is_ok() => {
                 self.blocks.insert(name, position);
             }
             Subject::Record { kind: RecordKind::Root, stream, .. } => {

@@ -1,9 +1,11 @@
 //! Frames: the units of the log. A header of 64 bytes, then links, then the body as stored, then zeros up to a multiple of 8.
 //!
+//! Behind a long body that is stored raw stand the hashes of its pieces, so that a part of it can be read and verified alone.
+//!
 //! Invariants:
 //! - A header that decodes describes a payload within the limits, and its parts add up.
 //! - Links are never compressed: they can be read without the body.
-//! - A stored body is never longer than the body.
+//! - A stored body is never longer than the body, but for the hashes of its pieces.
 
 mod codec;
 mod draft;
@@ -15,7 +17,8 @@ pub(crate) use draft::Draft;
 pub(crate) use fault::Fault;
 pub(crate) use header::{FrameHeader, Subject, frame_bytes};
 
-use crate::Name;
+use crate::pieces::PieceHashes;
+use crate::{Block, Name};
 use bytes::Bytes;
 use zerocopy::FromBytes;
 
@@ -28,10 +31,10 @@ pub(crate) const FRAME_ALIGNMENT_BYTES: usize = 8;
 /// What a frame carries.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// The links.
-    pub(crate) links: Vec<Name>,
-    /// The body, uncompressed.
-    pub(crate) body: Bytes,
+    /// Links and body, uncompressed.
+    pub(crate) block: Block,
+    /// The hashes that stand behind the body, not yet compared with it.
+    stored_hashes: Option<Bytes>,
 }
 
 impl Content {
@@ -40,8 +43,23 @@ impl Content {
         header.verify(&payload)?;
         let links_bytes = header.link_count as usize * Name::BYTES;
         let links = <[Name]>::ref_from_bytes(&payload[..links_bytes]).map_err(|_| Fault::Payload)?.to_vec();
-        let body = header.codec.decompress(payload.slice(links_bytes..), header.body_bytes as usize)?;
-        Ok(Self { links, body })
+        let (stored, body_bytes) = (payload.slice(links_bytes..), header.body_bytes as usize);
+        let body = header.codec.decompress(stored.clone(), body_bytes)?;
+        let stored_hashes = (header.codec == Codec::RawWithHashes).then(|| stored.slice(body_bytes..));
+        Ok(Self { block: Block { links, body }, stored_hashes })
+    }
+
+    /// Compares the block with its name, and gives the hashes of its pieces if it has several and no links.
+    pub(crate) fn verify(&self, name: &Name) -> Result<Option<PieceHashes>, Fault> {
+        let (found, hashes) = PieceHashes::with_name(&self.block);
+        if found != *name {
+            return Err(Fault::Name);
+        }
+        let is_stored = |stored: &Bytes| hashes.as_ref().is_some_and(|hashes| hashes.as_bytes() == stored);
+        if self.stored_hashes.as_ref().is_some_and(|stored| !is_stored(stored)) {
+            return Err(Fault::Pieces);
+        }
+        Ok(hashes)
     }
 }
 

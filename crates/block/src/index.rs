@@ -16,6 +16,7 @@ mod table_lists;
 pub use memory::MemoryIndex;
 pub use reopened::FjallIndex;
 
+use crate::pieces::PieceHashes;
 use crate::{Name, Position, Result, StoreId};
 
 /// A map from names to places in the log.
@@ -60,7 +61,7 @@ pub trait Index: Send + Sync {
 pub struct Location {
     /// Where the frame begins.
     pub position: Position,
-    /// Bytes of its payload: links and stored body.
+    /// Bytes of its payload: links and stored body, with the hashes of its pieces.
     pub payload_bytes: u32,
     /// Bytes of its body before compression; 0 if it has links.
     pub data_bytes: u32,
@@ -72,6 +73,17 @@ impl Location {
     /// Length of the whole frame in the log.
     pub(crate) fn frame_bytes(&self) -> u32 {
         crate::frame::frame_bytes(self.payload_bytes)
+    }
+
+    /// Whether the body lies as it is, behind no links.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.has_hashes() || !self.has_links && self.payload_bytes == self.data_bytes
+    }
+
+    /// Whether the hashes of its pieces stand behind the body, which lies as it is then.
+    pub(crate) fn has_hashes(&self) -> bool {
+        let hashes_bytes = PieceHashes::bytes_of(self.data_bytes as usize) as u32;
+        !self.has_links && hashes_bytes > 0 && self.payload_bytes == self.data_bytes + hashes_bytes
     }
 }
 

@@ -50,7 +50,7 @@ mod store_id;
 mod superblock;
 
 pub use block::{BODY_BYTES_MAX, Block, LINKS_MAX};
-pub use blocks::{Blocks, MemoryBlocks, Patience};
+pub use blocks::{Blocks, MemoryBlocks, Part, Patience};
 pub use damages::DamagedBlock;
 pub use directory::OpenMode;
 pub use disk::{Disk, DiskFile, Space};

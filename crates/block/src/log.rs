@@ -211,7 +211,7 @@ mod tests {
         let head = Head::in_new_segment(&segments, 4096, 0, 1, &start, start.position).unwrap();
         let log = Log::new(segments, 4096, head, start, 2);
         let block = Block::data("content".into());
-        let draft = Draft::block(block.name(), &block, Compression::None).unwrap();
+        let draft = Draft::block(block.name(), &block, None, Compression::None).unwrap();
         let told = |position| assert!(log.state.lock().in_flight.contains(&position));
         log.append(&draft, told).unwrap();
         assert!(log.state.lock().in_flight.is_empty());

@@ -51,11 +51,8 @@ impl PackedBlock {
     /// The block itself, compared with its checksum and its name. [`Error::Corrupt`] if either does not match.
     pub fn unpack(&self) -> Result<Block> {
         let content = Content::unpack(&self.header, self.payload.clone()).map_err(|fault| self.corrupt(fault))?;
-        let block = Block { links: content.links, body: content.body };
-        if block.name() != self.name {
-            return Err(Error::Corrupt { what: format!("block {}: the content does not match its name", self.name) });
-        }
-        Ok(block)
+        content.verify(&self.name).map_err(|fault| self.corrupt(fault))?;
+        Ok(content.block)
     }
 
     /// Appends the block's encoded form: at most [`PackedBlock::ENCODED_BYTES_MAX`] bytes.

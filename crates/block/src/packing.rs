@@ -1,6 +1,6 @@
 //! Compression for layers above that have to compress before they hide what is in a body.
 
-use crate::frame::Codec;
+use crate::frame::{Codec, Fault};
 use crate::{Compression, Error, Result};
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -26,7 +26,10 @@ pub fn unpack(codec: u8, stored: Bytes, body_bytes: usize) -> Result<Bytes> {
     if stored.len() > body_bytes || body_bytes > crate::BODY_BYTES_MAX {
         return Err(wrong_length());
     }
-    let body = Codec::from_number(codec).and_then(|codec| codec.decompress(stored, body_bytes));
+    let body = match Codec::from_number(codec) {
+        Ok(Codec::RawWithHashes) => Err(Fault::Unsupported("codec")),
+        codec => codec.and_then(|codec| codec.decompress(stored, body_bytes)),
+    };
     let body = body.map_err(|fault| Error::Corrupt { what: fault.to_string() })?;
     if body.len() == body_bytes { Ok(body) } else { Err(wrong_length()) }
 }
@@ -43,7 +46,9 @@ mod tests {
             assert_eq!(unpack(body.len()).unwrap(), body);
             assert!(unpack(body.len() + 1).is_err() && unpack(body.len() - 1).is_err());
         }
-        assert!(super::unpack(9, Bytes::new(), 0).is_err());
+        for codec in [3, 9] {
+            assert!(super::unpack(codec, Bytes::new(), 0).is_err(), "only those that `pack` makes");
+        }
         assert!(super::unpack(1, Bytes::from_static(&[0]), usize::MAX / 2).is_err(), "it is not even allocated");
     }
 }

@@ -1,20 +1,24 @@
 //! Pieces of blocks that are verified alone.
 //!
 //! The name of a block without links is the BLAKE3 hash of its body, and that is a tree: the name follows from the hashes of the
-//! body's pieces. Those of blocks that were read whole are remembered. A small read of such a block later reads, and verifies, only the
-//! pieces that it lies in.
+//! body's pieces. They stand behind a body that is stored raw. A small read of such a block reads them, compares them with the name,
+//! remembers them, and then reads and verifies only the pieces that it lies in. The second small read of a block is taken as a sign of
+//! more, and all of its body is fetched in one piece: where reads go all over more than memory holds, few blocks see a second one.
 //!
 //! Invariants:
-//! - What is remembered under a name gave that name when it was put together, so a piece that fits it is as sure as a whole block.
-//! - Memory is bounded. What is forgotten is read whole once more; nothing on the disk knows of pieces.
+//! - What is remembered under a name gave that name when it was put together, so a piece that fits it is as sure as a whole block:
+//!   the hashes on the disk are trusted no more than the body.
+//! - Memory is bounded. What is forgotten is read once more.
 
-use crate::Name;
 use crate::limits::PIECE_HASHES_BYTES_MAX;
+use crate::{Block, Name};
 use blake3::Hasher;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Bytes of a piece; the last one of a block may be shorter. A power of two, so that each is a whole subtree, and as much as the
 /// widest vectors hash at once.
@@ -25,6 +29,28 @@ pub(crate) const PIECE_BYTES: usize = 16 << 10;
 pub(crate) struct PieceHashes(Box<[ChainingValue]>);
 
 impl PieceHashes {
+    /// Bytes of those of a body of some length; none if it is a single piece.
+    pub(crate) const fn bytes_of(body_bytes: usize) -> usize {
+        if body_bytes > PIECE_BYTES { body_bytes.div_ceil(PIECE_BYTES) * size_of::<ChainingValue>() } else { 0 }
+    }
+
+    /// A block's name, and the hashes of its pieces if it has several and no links.
+    pub(crate) fn with_name(block: &Block) -> (Name, Option<Self>) {
+        let hashes = if block.links.is_empty() { Self::of(&block.body) } else { None };
+        (hashes.as_ref().map_or_else(|| block.name(), Self::name), hashes)
+    }
+
+    /// Those that stand behind the body of the block with a name; `None` if they are not.
+    pub(crate) fn of_block(name: &Name, bytes: &[u8]) -> Option<Self> {
+        let hashes = <[ChainingValue]>::ref_from_bytes(bytes).ok().filter(|hashes| hashes.len() > 1)?;
+        Some(Self(hashes.into())).filter(|hashes| hashes.name() == *name)
+    }
+
+    /// As they stand behind the body.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// Those of a body that has several pieces.
     pub(crate) fn of(body: &[u8]) -> Option<Self> {
         (body.len() > PIECE_BYTES).then(|| Self(body.chunks(PIECE_BYTES).enumerate().map(hash).collect()))
@@ -68,15 +94,30 @@ fn split(hashes: &[ChainingValue]) -> (&[ChainingValue], &[ChainingValue]) {
     hashes.split_at(hashes.len().next_power_of_two() / 2)
 }
 
-/// The hashes of the pieces of blocks that were read lately.
-pub(crate) struct Pieces(Cache<Name, Arc<PieceHashes>, ByCount>);
+/// What is known of a block that was read.
+pub(crate) struct Known {
+    /// Of its pieces.
+    pub(crate) hashes: PieceHashes,
+    /// Whether all of its body was read, or fetched.
+    is_fetched: AtomicBool,
+}
+
+impl Known {
+    /// Whether all of the body is to be fetched now: once.
+    pub(crate) fn is_to_be_fetched(&self) -> bool {
+        !self.is_fetched.load(Ordering::Relaxed) && !self.is_fetched.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// The blocks that were read lately, and have several pieces.
+pub(crate) struct Pieces(Cache<Name, Arc<Known>, ByCount>);
 
 #[derive(Clone)]
 struct ByCount;
 
-impl Weighter<Name, Arc<PieceHashes>> for ByCount {
-    fn weight(&self, _name: &Name, hashes: &Arc<PieceHashes>) -> u64 {
-        (Name::BYTES + size_of_val(&*hashes.0)) as u64
+impl Weighter<Name, Arc<Known>> for ByCount {
+    fn weight(&self, _name: &Name, known: &Arc<Known>) -> u64 {
+        (Name::BYTES + size_of::<Known>() + size_of_val(&*known.hashes.0)) as u64
     }
 }
 
@@ -88,14 +129,25 @@ impl Default for Pieces {
 }
 
 impl Pieces {
-    /// Remembers the hashes of a block's pieces, which give its name.
+    /// Remembers a block that was read whole, with the hashes of its pieces, which give its name.
     pub(crate) fn remember(&self, name: Name, hashes: PieceHashes) {
-        debug_assert_eq!(hashes.name(), name);
-        self.0.insert(name, Arc::new(hashes));
+        self.insert(name, hashes, true);
     }
 
-    /// The hashes of a block's pieces, if they are known.
-    pub(crate) fn get(&self, name: &Name) -> Option<Arc<PieceHashes>> {
+    /// Remembers a block of which a part is read.
+    pub(crate) fn remember_part(&self, name: Name, hashes: PieceHashes) -> Arc<Known> {
+        self.insert(name, hashes, false)
+    }
+
+    fn insert(&self, name: Name, hashes: PieceHashes, is_fetched: bool) -> Arc<Known> {
+        debug_assert_eq!(hashes.name(), name);
+        let known = Arc::new(Known { hashes, is_fetched: is_fetched.into() });
+        self.0.insert(name, known.clone());
+        known
+    }
+
+    /// What is known of a block.
+    pub(crate) fn get(&self, name: &Name) -> Option<Arc<Known>> {
         self.0.get(name)
     }
 }
@@ -120,6 +172,37 @@ mod tests {
             }
         }
         assert!(PieceHashes::of(&body(PIECE_BYTES)).is_none());
+    }
+
+    #[test]
+    fn only_hashes_that_give_the_name_are_taken_from_a_disk() {
+        for bytes in [PIECE_BYTES + 1, 5 * PIECE_BYTES, 1 << 20] {
+            let (name, hashes) = PieceHashes::with_name(&Block::data(body(bytes).into()));
+            let stored = hashes.expect("several pieces").as_bytes().to_vec();
+            assert_eq!(stored.len(), PieceHashes::bytes_of(bytes));
+            assert!(PieceHashes::of_block(&name, &stored).is_some());
+            for position in (0..stored.len()).step_by(31) {
+                let mut other = stored.clone();
+                other[position] ^= 1;
+                assert!(PieceHashes::of_block(&name, &other).is_none(), "byte {position}");
+            }
+            for wrong in [&stored[..stored.len() - 1], &stored[..size_of::<ChainingValue>()], &[]] {
+                assert!(PieceHashes::of_block(&name, wrong).is_none(), "{} bytes", wrong.len());
+            }
+        }
+        assert_eq!(PieceHashes::bytes_of(PIECE_BYTES), 0);
+    }
+
+    #[test]
+    fn a_body_is_to_be_fetched_once_and_only_if_a_part_of_it_was_read() {
+        let pieces = Pieces::default();
+        let (name, hashes) = PieceHashes::with_name(&Block::data(body(2 * PIECE_BYTES).into()));
+        pieces.remember_part(name, hashes.expect("several pieces"));
+        let is_to_be_fetched = || pieces.get(&name).expect("remembered").is_to_be_fetched();
+        assert!(is_to_be_fetched() && !is_to_be_fetched());
+        let (name, hashes) = PieceHashes::with_name(&Block::data(body(3 * PIECE_BYTES).into()));
+        pieces.remember(name, hashes.expect("several pieces"));
+        assert!(!pieces.get(&name).expect("remembered").is_to_be_fetched());
     }
 
     #[test]

@@ -262,6 +262,13 @@ impl Segments {
         }
     }
 
+    /// A hint: bytes of a frame's payload will be read soon.
+    pub(crate) fn will_read_payload(&self, position: Position, offset: usize, bytes: usize) {
+        if let Ok(segment) = self.open(position.segment()) {
+            segment.file().will_read(position.offset() as u64 + (FRAME_HEADER_BYTES + offset) as u64, bytes as u64);
+        }
+    }
+
     /// A hint: this frame will be read soon.
     pub(crate) fn will_read(&self, location: Location) {
         if let Ok(segment) = self.open(location.position.segment()) {

@@ -42,7 +42,7 @@ use crate::sabotage::{Sabotage, Sabotaged};
 use crate::segments::Segments;
 use crate::{Block, directory::DirectoryLock};
 use crate::{
-    Blocks, Disk, Error, Health, Index, Name, Patience, Position, RecordKind, Result, Space, Statistics, StoreId,
+    Blocks, Disk, Error, Health, Index, Name, Part, Patience, Position, RecordKind, Result, Space, Statistics, StoreId,
     StoreOptions, Usage,
 };
 use index_flush::Indexed;
@@ -291,7 +291,7 @@ impl Blocks for Store {
         self.read_block_at_hand(name)
     }
 
-    fn read_part(&self, name: &Name, offset: usize, buffer: &mut [u8], patience: Patience) -> bool {
+    fn read_part(&self, name: &Name, offset: usize, buffer: &mut [u8], patience: Patience) -> Result<Part> {
         self.read_part_of_block(name, offset, buffer, patience)
     }
 

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+use blake3::Hasher;
+use blake3::hazmat::HasherExt;
 use block::{Block, Blocks, Compression, MemoryIndex, Position, RealDisk, Record, RecordKind};
 use block::{Store, StoreId, StoreOptions};
 use std::fs;
@@ -90,4 +92,30 @@ fn what_is_written_is_format_1_to_the_byte() {
     }
     assert_eq!(superblock, fs::read(fixture().join("store")).unwrap());
     assert_eq!(segment, fs::read(fixture().join(SEGMENT)).unwrap());
+}
+
+/// Where the first frame of a segment begins, bytes of its header, and where that says how the body is stored.
+const FIRST_FRAME: usize = 64;
+const HEADER_BYTES: usize = 64;
+const CODEC: usize = 6;
+
+#[test]
+fn behind_a_long_raw_body_stand_the_hashes_of_its_pieces() {
+    const PIECE_BYTES: usize = 16_384;
+    let mut body = vec![0; 2 * PIECE_BYTES + 100];
+    Hasher::new().finalize_xof().fill(&mut body);
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(RealDisk::new(folder.path()));
+    let options = StoreOptions { segment_bytes: 1 << 20, ..options() };
+    let store = Store::create(disk, Box::new(MemoryIndex::default()), options).unwrap();
+    store.put(&Block::data(body.clone().into())).unwrap();
+    store.sync().unwrap();
+    let hash = |(number, piece): (usize, &[u8])| {
+        Hasher::new().set_input_offset((number * PIECE_BYTES) as u64).update(piece).finalize_non_root()
+    };
+    let hashes: Vec<u8> = body.chunks(PIECE_BYTES).enumerate().flat_map(hash).collect();
+    let payload = [body, hashes].concat();
+    let segment = written_segment(folder.path(), &store);
+    assert_eq!(segment[FIRST_FRAME + CODEC], 3);
+    assert_eq!(segment[FIRST_FRAME + HEADER_BYTES..][..payload.len()], payload);
 }

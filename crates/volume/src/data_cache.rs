@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::limits::{CHUNK_BYTES, DATA_CACHE_BYTES};
-use block::{Blocks, Name, Patience};
+use block::{Block, Blocks, Name, Part, Patience};
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -46,32 +46,27 @@ impl DataCache {
         Ok(true)
     }
 
-    /// The same, from memory or from a store that has the block at hand.
-    pub(crate) fn read_at_hand(
+    /// The same, from memory or from the store; false if it takes more patience. A part that the store can verify alone is not kept,
+    /// since the kernel keeps what was read.
+    pub(crate) fn read(
         &self,
         blocks: &dyn Blocks,
         name: &Name,
         offset: usize,
         buffer: &mut [u8],
+        patience: Patience,
     ) -> Result<bool> {
-        if self.peek(name, offset, buffer)? || blocks.read_part(name, offset, buffer, Patience::AtHand) {
+        if self.peek(name, offset, buffer)? {
             return Ok(true);
         }
-        let Some(block) = blocks.get_at_hand(name) else { return Ok(false) };
-        self.0.insert(*name, block.body.clone());
-        copy_part(name, &block.body, offset, buffer)?;
-        Ok(true)
-    }
-
-    /// The same, from memory or from the store. A part that the store can verify alone is not kept, since the kernel keeps what was
-    /// read.
-    pub(crate) fn read(&self, blocks: &dyn Blocks, name: &Name, offset: usize, buffer: &mut [u8]) -> Result<()> {
-        if self.peek(name, offset, buffer)? || blocks.read_part(name, offset, buffer, Patience::Unlimited) {
-            return Ok(());
+        match blocks.read_part(name, offset, buffer, patience)? {
+            Part::Filled => Ok(true),
+            Part::Later => Ok(false),
+            Part::Whole(Block { body, .. }) => {
+                self.0.insert(*name, body.clone());
+                copy_part(name, &body, offset, buffer).map(|()| true)
+            }
         }
-        let body = blocks.get(name)?.body;
-        self.0.insert(*name, body.clone());
-        copy_part(name, &body, offset, buffer)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How bodies are stored: raw, or LZ4 where that gains something.
+//! How bodies are stored: LZ4 where that gains something, otherwise raw; then the hashes of its pieces stand behind a long one.
 
 use super::Fault;
 use crate::Compression;
@@ -14,10 +14,13 @@ pub(crate) enum Codec {
     Raw,
     /// An LZ4 block.
     Lz4,
+    /// As it is, and behind it the hashes of its pieces ([`crate::pieces::PieceHashes`]): only a block without links, of several pieces.
+    RawWithHashes,
 }
 
 const RAW: u8 = 0;
 const LZ4: u8 = 1;
+const RAW_WITH_HASHES: u8 = 3;
 
 impl Codec {
     /// The number that stands for it on disk and on the wire.
@@ -25,6 +28,7 @@ impl Codec {
         match self {
             Self::Raw => RAW,
             Self::Lz4 => LZ4,
+            Self::RawWithHashes => RAW_WITH_HASHES,
         }
     }
 
@@ -33,11 +37,17 @@ impl Codec {
         match number {
             RAW => Ok(Self::Raw),
             LZ4 => Ok(Self::Lz4),
+            RAW_WITH_HASHES => Ok(Self::RawWithHashes),
             _ => Err(Fault::Unsupported("codec")),
         }
     }
 
-    /// The body as it should be stored. Never longer than the body.
+    /// Whether the body lies as it is.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(self, Self::Raw | Self::RawWithHashes)
+    }
+
+    /// The body as it should be stored, raw or compressed. Never longer than the body.
     pub(crate) fn compress(body: &[u8], compression: Compression) -> (Self, Cow<'_, [u8]>) {
         match compression {
             Compression::Lz4 if is_promising(body) => match shrink(body) {
@@ -52,6 +62,8 @@ impl Codec {
     pub(crate) fn decompress(self, stored: Bytes, body_bytes: usize) -> Result<Bytes, Fault> {
         match self {
             Self::Raw => Ok(stored),
+            Self::RawWithHashes if stored.len() < body_bytes => Err(Fault::Compression),
+            Self::RawWithHashes => Ok(stored.slice(..body_bytes)),
             Self::Lz4 => {
                 let mut body = vec![0; body_bytes];
                 match decompress_into(&stored, &mut body) {

@@ -5,6 +5,7 @@ use super::header::frame_bytes;
 use super::{FRAME_ALIGNMENT_BYTES, FrameHeader, Subject};
 use crate::checksum::{Salt, checksum};
 use crate::limits::FRAME_BYTES_MAX;
+use crate::pieces::PieceHashes;
 use crate::{BODY_BYTES_MAX, Block, Compression, DiskFile, Error, LINKS_MAX, Name, Position, Record, Result};
 use std::borrow::Cow;
 use std::io::{self, IoSlice};
@@ -19,37 +20,55 @@ pub(crate) struct Draft<'a> {
     header: FrameHeader,
     links: &'a [Name],
     body: Cow<'a, [u8]>,
+    /// What stands behind the body.
+    hashes: Option<PieceHashes>,
 }
 
 impl<'a> Draft<'a> {
-    /// A frame for a block.
-    pub(crate) fn block(name: Name, block: &'a Block, compression: Compression) -> Result<Self> {
-        Self::new(Subject::Block(name), &block.links, &block.body, compression)
+    /// A frame for a block. The hashes of its pieces, if it has such, go with a body that is stored raw.
+    pub(crate) fn block(
+        name: Name,
+        block: &'a Block,
+        hashes: Option<PieceHashes>,
+        compression: Compression,
+    ) -> Result<Self> {
+        Self::new(Subject::Block(name), &block.links, &block.body, hashes, compression)
     }
 
     /// A frame for a record.
     pub(crate) fn record(record: &'a Record, compression: Compression) -> Result<Self> {
         let subject = Subject::Record { kind: record.kind, stream: record.stream, durable: Position::START };
-        Self::new(subject, &record.links, &record.body, compression)
+        Self::new(subject, &record.links, &record.body, None, compression)
     }
 
     /// A frame for a block that is packed already.
     pub(crate) fn packed(header: FrameHeader, links: &'a [Name], stored: &'a [u8]) -> Self {
-        Self { header, links, body: Cow::Borrowed(stored) }
+        Self { header, links, body: Cow::Borrowed(stored), hashes: None }
     }
 
-    fn new(subject: Subject, links: &'a [Name], body: &'a [u8], compression: Compression) -> Result<Self> {
+    fn new(
+        subject: Subject,
+        links: &'a [Name],
+        body: &'a [u8],
+        hashes: Option<PieceHashes>,
+        compression: Compression,
+    ) -> Result<Self> {
         check_limits(links, body)?;
         let (codec, stored) = Codec::compress(body, compression);
+        let (codec, hashes) = match (codec, hashes) {
+            (Codec::Raw, Some(hashes)) => (Codec::RawWithHashes, Some(hashes)),
+            _ => (codec, None),
+        };
+        let payload = [links.as_bytes(), &stored, bytes_of(&hashes)];
         let header = FrameHeader {
             subject,
             codec,
-            payload_bytes: (size_of_val(links) + stored.len()) as u32,
+            payload_bytes: payload.iter().map(|part| part.len()).sum::<usize>() as u32,
             body_bytes: body.len() as u32,
             link_count: links.len() as u32,
-            payload_checksum: checksum(&[links.as_bytes(), &stored]),
+            payload_checksum: checksum(&payload),
         };
-        Ok(Self { header, links, body: stored })
+        Ok(Self { header, links, body: stored, hashes })
     }
 
     /// The header, but for what is known only when the frame is written.
@@ -70,6 +89,7 @@ impl<'a> Draft<'a> {
             IoSlice::new(&header),
             IoSlice::new(self.links.as_bytes()),
             IoSlice::new(&self.body),
+            IoSlice::new(bytes_of(&self.hashes)),
             IoSlice::new(&PADDING[..padding]),
         ];
         file.write_at(&slices, salt.position.offset() as u64)
@@ -83,6 +103,10 @@ impl<'a> Draft<'a> {
             }
         }
     }
+}
+
+fn bytes_of(hashes: &Option<PieceHashes>) -> &[u8] {
+    hashes.as_ref().map_or(&[], PieceHashes::as_bytes)
 }
 
 fn check_limits(links: &[Name], body: &[u8]) -> Result<()> {

@@ -15,6 +15,12 @@ pub(crate) enum Fault {
     /// The body does not decompress to its length.
     #[error("the body does not decompress")]
     Compression,
+    /// The block is another one than its name says.
+    #[error("the content does not match its name")]
+    Name,
+    /// The hashes behind the body are not those of its pieces.
+    #[error("the hashes of its pieces do not match")]
+    Pieces,
     /// The frame goes on behind the end of its segment.
     #[error("the frame is longer than its segment")]
     Overrun,

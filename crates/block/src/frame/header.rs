@@ -4,6 +4,7 @@ use super::codec::Codec;
 use super::{FRAME_ALIGNMENT_BYTES, FRAME_HEADER_BYTES, Fault};
 use crate::checksum::{Salt, checksum};
 use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::pieces::PieceHashes;
 use crate::{BODY_BYTES_MAX, LINKS_MAX, Name, Position, RecordKind};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -71,7 +72,7 @@ pub(crate) struct FrameHeader {
     pub(crate) subject: Subject,
     /// How the body is stored.
     pub(crate) codec: Codec,
-    /// Length of links and stored body.
+    /// Length of links and stored body, with the hashes of its pieces.
     pub(crate) payload_bytes: u32,
     /// Length of the body, uncompressed.
     pub(crate) body_bytes: u32,
@@ -151,6 +152,11 @@ impl FrameHeader {
             && match self.codec {
                 Codec::Raw => payload_bytes - links_bytes == body_bytes,
                 Codec::Lz4 => payload_bytes - links_bytes < body_bytes,
+                Codec::RawWithHashes => {
+                    let is_data = matches!(self.subject, Subject::Block(_)) && self.link_count == 0;
+                    let hashes_bytes = PieceHashes::bytes_of(body_bytes);
+                    is_data && hashes_bytes > 0 && payload_bytes == body_bytes + hashes_bytes
+                }
             }
     }
 }

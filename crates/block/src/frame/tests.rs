@@ -5,6 +5,7 @@
 use super::header::{CHECKED_BYTES, RawHeader};
 use super::*;
 use crate::checksum::Salt;
+use crate::pieces::PIECE_BYTES;
 use crate::{Block, Compression, DiskFile, Position, Record, RecordKind, StoreId};
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -50,7 +51,8 @@ fn bytes_of(draft: &Draft<'_>) -> Vec<u8> {
 }
 
 fn block_bytes(block: &Block) -> Vec<u8> {
-    bytes_of(&Draft::block(block.name(), block, Compression::Lz4).unwrap())
+    let (name, hashes) = PieceHashes::with_name(block);
+    bytes_of(&Draft::block(name, block, hashes, Compression::Lz4).unwrap())
 }
 
 /// The header and the content, as a reader that trusts nothing takes them.
@@ -72,7 +74,7 @@ fn a_record_comes_back_with_the_position_that_was_durable() {
     let (header, content) = decode(&bytes_of(&Draft::record(&record, Compression::Lz4).unwrap()), salt()).unwrap();
     let durable = Position::new(2, 64);
     assert_eq!(header.subject, Subject::Record { kind: RecordKind::Root, stream: 77, durable });
-    assert_eq!((content.links, content.body), (record.links, record.body));
+    assert_eq!(content.block, Block { links: record.links, body: record.body });
 }
 
 #[test]
@@ -126,6 +128,49 @@ fn lengths_that_do_not_add_up_are_refused_whatever_the_checksum_says() {
     }
 }
 
+fn incompressible(bytes: usize) -> Bytes {
+    let mut body = vec![0; bytes];
+    blake3::Hasher::new().finalize_xof().fill(&mut body);
+    body.into()
+}
+
+#[test]
+fn only_a_long_raw_body_without_links_has_hashes_behind_it() {
+    let codec = |block: &Block| {
+        let (header, content) = decode(&block_bytes(block), salt()).unwrap();
+        assert_eq!(content.block, *block);
+        assert!(content.verify(&block.name()).is_ok());
+        header.codec
+    };
+    let long = incompressible(PIECE_BYTES + 1);
+    assert_eq!(codec(&Block::data(long.clone())), Codec::RawWithHashes);
+    assert_eq!(codec(&Block::data(incompressible(PIECE_BYTES))), Codec::Raw);
+    assert_eq!(codec(&Block { links: sample().links, body: long.clone() }), Codec::Raw);
+    assert_eq!(codec(&Block::data(vec![7; PIECE_BYTES + 1].into())), Codec::Lz4);
+    let record = Record { kind: RecordKind::Intent, stream: 7, links: Vec::new(), body: long };
+    let bytes = bytes_of(&Draft::record(&record, Compression::Lz4).unwrap());
+    assert_eq!(decode(&bytes, salt()).unwrap().0.codec, Codec::Raw);
+}
+
+#[test]
+fn hashes_are_refused_where_none_can_stand() {
+    let with_hashes = |block: &Block, change: fn(&mut RawHeader)| {
+        let mut bytes = block_bytes(block);
+        let (raw, _) = RawHeader::mut_from_prefix(&mut bytes).unwrap();
+        (raw.codec, raw.header_checksum) = (Codec::RawWithHashes.number(), 0.into());
+        change(raw);
+        raw.header_checksum = salt().checksum(&raw.as_bytes()[..CHECKED_BYTES]).into();
+        FrameHeader::decode(&bytes, salt())
+    };
+    let long = Block::data(incompressible(3 * PIECE_BYTES));
+    assert!(with_hashes(&long, |_| {}).is_ok());
+    assert!(with_hashes(&long, |raw| raw.body_bytes.set(raw.body_bytes.get() + 1)).is_err(), "other lengths");
+    assert!(with_hashes(&long, |raw| raw.body_bytes = raw.payload_bytes).is_err(), "no hashes");
+    assert!(with_hashes(&long, |raw| raw.kind = 2).is_err(), "a record");
+    assert!(with_hashes(&long, |raw| raw.link_count = 1.into()).is_err(), "links");
+    assert!(with_hashes(&Block::data(incompressible(100)), |_| {}).is_err(), "a single piece");
+}
+
 proptest! {
     #[test]
     fn a_block_comes_back_as_it_was(
@@ -137,7 +182,7 @@ proptest! {
         let (header, content) = decode(&block_bytes(&block), salt()).unwrap();
         prop_assert_eq!(header.subject, Subject::Block(block.name()));
         prop_assert!(header.payload_bytes as usize <= block.links.len() * 32 + block.body.len());
-        prop_assert_eq!(Block { links: content.links, body: content.body }, block);
+        prop_assert_eq!(content.block, block);
     }
 
     #[test]

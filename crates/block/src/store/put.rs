@@ -2,6 +2,7 @@
 
 use super::Store;
 use crate::frame::Draft;
+use crate::pieces::PieceHashes;
 use crate::recovery::entry;
 use crate::{Block, Name, Position, Record, RecordKind, Result};
 use std::sync::atomic::Ordering;
@@ -30,13 +31,13 @@ impl Store {
 
     /// Keeps a block, if it is not there.
     pub(super) fn write_block(&self, block: &Block) -> Result<Name> {
-        let name = block.name();
+        let (name, hashes) = PieceHashes::with_name(block);
         if self.is_there(&name)? {
             self.deduplicated.fetch_add(1, Ordering::Relaxed);
             return Ok(name);
         }
         let block = self.sabotaged.as_written(block);
-        let draft = Draft::block(name, &block, self.options.compression)?;
+        let draft = Draft::block(name, &block, hashes, self.options.compression)?;
         let written = |position| self.recent.insert(name, entry(position, draft.header()));
         self.keep_index_close()?;
         self.log.append(&draft, written)?;

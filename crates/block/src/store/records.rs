@@ -5,7 +5,7 @@ use crate::frame::{Content, Fault, FrameHeader, Subject};
 use crate::limits::{FRAME_BYTES_MAX, SCAN_WINDOW_BYTES};
 use crate::scan::Scan;
 use crate::segment_header::SegmentHeader;
-use crate::{Error, Position, Record, RecordKind, Result, StoredRecord};
+use crate::{Block, Error, Position, Record, RecordKind, Result, StoredRecord};
 use bytes::Bytes;
 
 impl Store {
@@ -161,7 +161,7 @@ fn read_record(scan: &mut Scan, header: &FrameHeader) -> Result<Option<StoredRec
     let position = scan.position();
     let payload = scan.payload(header)?.map(Bytes::copy_from_slice);
     let content = payload.and_then(|payload| Content::unpack(header, payload));
-    let Content { links, body } = content.map_err(|fault| corrupt(position, fault))?;
+    let Block { links, body } = content.map_err(|fault| corrupt(position, fault))?.block;
     Ok(Some(StoredRecord { position, record: Record { kind, stream, links, body } }))
 }
 

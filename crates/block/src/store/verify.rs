@@ -6,7 +6,7 @@ use crate::limits::{CAREFUL_WINDOW_BYTES, RECOVERY_WINDOW_BYTES};
 use crate::scan::Scan;
 use crate::segment_file::SegmentFile;
 use crate::segment_header::SegmentHeader;
-use crate::{Block, Error, Name, Position, RecordKind, Result};
+use crate::{Error, Name, Position, RecordKind, Result};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -162,16 +162,11 @@ fn check(scan: &mut Scan) -> std::result::Result<(FrameHeader, Option<String>), 
         Ok(payload) => Bytes::copy_from_slice(payload),
         Err(fault) => return Ok((header, Some(fault.to_string()))),
     };
-    let fault = match Content::unpack(&header, payload) {
-        Err(fault) => Some(fault.to_string()),
-        Ok(Content { links, body }) => match header.subject {
-            Subject::Block(name) if (Block { links, body }).name() != name => {
-                Some("the content does not match its name".to_owned())
-            }
-            _ => None,
-        },
-    };
-    Ok((header, fault))
+    let verified = Content::unpack(&header, payload).and_then(|content| match header.subject {
+        Subject::Block(name) => content.verify(&name).map(drop),
+        Subject::Record { .. } => Ok(()),
+    });
+    Ok((header, verified.err().map(|fault| fault.to_string())))
 }
 
 /// Moves a scan to the next place at which there is a frame's header, and returns where that is.

@@ -9,7 +9,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use volume::{KeptRoot, State, VolumeIdentity, Witnesses};
 
 /// Goes up whenever a message changes its meaning.
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 
 const MAGIC: [u8; 8] = *b"PnMirror";
 

@@ -3,7 +3,7 @@
 use crate::extent::{Extent, Source};
 use crate::limits::{AT_HAND_BYTES_MAX, INLINE_BYTES_MAX};
 use crate::{Inode, Result, View, Volume};
-use block::Name;
+use block::{Name, Patience};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ impl View {
         let contents = &self.contents;
         let is_short = found.0 <= AT_HAND_BYTES_MAX;
         let fetch = |name: &Name, offset, place: &mut [u8]| match is_short {
-            true => contents.data.read_at_hand(&*contents.blocks, name, offset, place),
+            true => contents.data.read(&*contents.blocks, name, offset, place, Patience::AtHand),
             false => contents.data.peek(name, offset, place),
         };
         self.read_content(found, offset, buffer, &fetch)
@@ -79,7 +79,7 @@ impl View {
             others.for_each(|name| contents.blocks.will_get(&name));
         }
         let fetch = |name: &Name, offset, place: &mut [u8]| {
-            contents.data.read(&*contents.blocks, name, offset, place).map(|()| true)
+            contents.data.read(&*contents.blocks, name, offset, place, Patience::Unlimited)
         };
         let read = self.read_content(found, offset, buffer, &fetch);
         read.map(|length| length.expect("the store has a block or says why not"))
