@@ -5,6 +5,10 @@ use crate::program::{Program, Running};
 use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long it may take to end once it is unmounted.
+const END_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(super) struct FloorMount {
     point: PathBuf,
@@ -40,5 +44,9 @@ impl Mounted for FloorMount {
 impl Drop for FloorMount {
     fn drop(&mut self) {
         super::leave(&self.point);
+        // The next one is not measured beside its end: it gives back all that it held.
+        if let Err(error) = self.daemon.wait(END_TIME_MAX) {
+            println!("{error:#}");
+        }
     }
 }
