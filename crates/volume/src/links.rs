@@ -74,7 +74,7 @@ impl Volume {
     ) -> Result<Option<Inode>> {
         let _operation = self.begin()?;
         loop {
-            let (inode, _) = self.lookup(directory, name)?;
+            let inode = self.find_name(directory, name)?;
             let _locks = self.locks.write_all(&[directory, inode]);
             if self.dentry(directory, name)?.map(|dentry| dentry.inode) != Some(inode.0) {
                 continue;

@@ -75,14 +75,17 @@ impl NewInode<'_> {
 impl View {
     /// The inode that a name of a directory leads to.
     pub fn lookup(&self, directory: Inode, name: &[u8]) -> Result<(Inode, Attributes)> {
-        check_length(name)?;
-        let found = self.dentry(directory, name)?;
-        let Some(dentry) = found else {
-            self.directory(directory)?;
-            return Err(Error::NotFound);
-        };
-        let inode = Inode(dentry.inode);
+        let inode = self.find_name(directory, name)?;
         Ok((inode, self.existing(inode)?))
+    }
+
+    /// As [`View::lookup`], for who needs no attributes.
+    pub(crate) fn find_name(&self, directory: Inode, name: &[u8]) -> Result<Inode> {
+        check_length(name)?;
+        match self.dentry(directory, name)? {
+            Some(dentry) => Ok(Inode(dentry.inode)),
+            None => self.directory(directory).and(Err(Error::NotFound)),
+        }
     }
 
     /// What a symbolic link points to.
