@@ -51,7 +51,7 @@ impl PackedBlock {
     /// The block itself, compared with its checksum and its name. [`Error::Corrupt`] if either does not match.
     pub fn unpack(&self) -> Result<Block> {
         let content = Content::unpack(&self.header, self.payload.clone()).map_err(|fault| self.corrupt(fault))?;
-        content.verify(&self.name).map_err(|fault| self.corrupt(fault))?;
+        content.verify_all(&self.name).map_err(|fault| self.corrupt(fault))?;
         Ok(content.block)
     }
 

@@ -229,7 +229,7 @@ mod tests {
     use crate::{Block, Blocks, Compression, DamagedSubject, Error, Location, MemoryIndex, Name, Part, Patience};
     use crate::{Position, RealDisk, Store, StoreOptions};
     use std::io::IoSlice;
-    use std::ops::Range;
+    use std::ops::{ControlFlow, Range};
     use std::path::Path;
     use std::sync::Arc;
 
@@ -317,11 +317,20 @@ mod tests {
         let name = block.name();
         write(&store, name, &block, PieceHashes::of(&other));
         assert_eq!(read_alone(&store, &name, 5..10, Patience::Unlimited), None);
-        let error = store.get(&name).unwrap_err().to_string();
-        assert!(error.contains("the hashes of its pieces do not match"), "{error}");
+        assert_eq!(store.get(&name).unwrap(), block, "the body is what its name says");
         let mut damages = Vec::new();
-        store.verify(Position::START, u64::MAX, &mut |damage| damages.push(damage.subject)).unwrap();
-        assert_eq!(damages, [DamagedSubject::Block(name)]);
+        store.verify(Position::START, u64::MAX, &mut |damage| damages.push((damage.subject, damage.what))).unwrap();
+        let expected = (DamagedSubject::Block(name), "the hashes of its pieces do not match".to_owned());
+        assert_eq!(damages, [expected]);
+        let mut sent = Vec::new();
+        let send = &mut |packed| {
+            sent.push(packed);
+            Ok(ControlFlow::Continue(()))
+        };
+        store.read_packed(&[name], send).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let error = self::store(elsewhere.path()).put_packed(&sent[0]).unwrap_err().to_string();
+        assert!(error.contains("the hashes of its pieces do not match"), "{error}");
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn check(scan: &mut Scan) -> std::result::Result<(FrameHeader, Option<String>), 
         Err(fault) => return Ok((header, Some(fault.to_string()))),
     };
     let verified = Content::unpack(&header, payload).and_then(|content| match header.subject {
-        Subject::Block(name) => content.verify(&name).map(drop),
+        Subject::Block(name) => content.verify_all(&name),
         Subject::Record { .. } => Ok(()),
     });
     Ok((header, verified.err().map(|fault| fault.to_string())))
