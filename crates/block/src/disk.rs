@@ -50,6 +50,9 @@ pub trait DiskFile: Send + Sync {
     /// A hint: what lies here will be read soon.
     fn will_read(&self, _offset: u64, _bytes: u64) {}
 
+    /// A hint: bytes that were never written, and that nobody is writing, are going to be written in small pieces, each with a sync.
+    fn will_write(&self, _offset: u64, _bytes: u64) {}
+
     /// Writes all of the slices, one after another, at an offset.
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()>;
 

@@ -8,6 +8,15 @@ use std::time::Duration;
 /// Size of a new segment unless the options say otherwise.
 pub(crate) const SEGMENT_BYTES_DEFAULT: u64 = 64 << 20;
 
+/// A sync of no more than this, in bytes, is a small one: others like it may follow.
+pub(crate) const SMALL_SYNC_BYTES_MAX: u64 = 64 << 10;
+
+/// Zeros that the first small sync takes along, in bytes; each further one that has to takes twice as many,
+pub(crate) const ZEROS_AHEAD_BYTES_MIN: u32 = 32 << 10;
+
+/// up to so many.
+pub(crate) const ZEROS_AHEAD_BYTES_MAX: u32 = 256 << 10;
+
 /// Largest segment. Offsets are 32 bits wide; this leaves room to add to one without overflow.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 

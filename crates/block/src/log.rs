@@ -8,6 +8,7 @@
 //!   log goes on in another file, or not at all (`comeback`).
 //! - A full disk is noticed when a segment is made, before any of its bytes is promised to a frame, and poisons nothing.
 
+mod ahead;
 mod comeback;
 mod state;
 mod sync;

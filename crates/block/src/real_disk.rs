@@ -1,7 +1,7 @@
 //! A directory of this machine as a [`Disk`].
 
 use crate::{Disk, DiskFile, Space};
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, statvfs};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate, fdatasync, fstatfs, statvfs};
 use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -12,6 +12,12 @@ use std::sync::Arc;
 
 /// Written at once where the file system cannot reserve space.
 const ZEROS_BYTES: usize = 1 << 20;
+
+/// What statfs(2) calls ext2, ext3 and ext4.
+const EXT4_MAGIC: u64 = 0xef53;
+
+/// What statfs(2) calls XFS.
+const XFS_MAGIC: u64 = 0x5846_5342;
 
 /// A directory.
 pub struct RealDisk {
@@ -117,6 +123,13 @@ impl DiskFile for RealFile {
         let _ = fadvise(&self.file, offset, NonZeroU64::new(bytes), Advice::WillNeed);
     }
 
+    fn will_write(&self, offset: u64, bytes: u64) {
+        if overwrites_in_place(&self.file) {
+            // A hint that is not taken changes nothing; what a failed write did to the file, the next sync says.
+            let _ = write_zeros(&self.file, offset, bytes);
+        }
+    }
+
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
         let mut slices = slices.to_vec();
         let mut rest = &mut slices[..];
@@ -155,20 +168,26 @@ fn reserve(file: &File, length: u64) -> io::Result<()> {
         return Ok(());
     }
     match fallocate(file, FallocateFlags::empty(), 0, length) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(file, length),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(file, 0, length),
         result => Ok(result?),
     }
 }
 
-fn write_zeros(file: &File, length: u64) -> io::Result<()> {
-    let zeros = vec![0; ZEROS_BYTES];
-    let mut offset = 0;
-    while offset < length {
-        let bytes = (length - offset).min(ZEROS_BYTES as u64);
-        file.write_all_at(&zeros[..bytes as usize], offset)?;
-        offset += bytes;
+fn write_zeros(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS_BYTES.min(length as usize)];
+    let mut done = 0;
+    while done < length {
+        let bytes = (length - done).min(ZEROS_BYTES as u64);
+        file.write_all_at(&zeros[..bytes as usize], offset + done)?;
+        done += bytes;
     }
     Ok(())
+}
+
+/// Whether the file system keeps what is written over where it lies, and notes in a journal of its own what is written for the first
+/// time. Those that write everything to new places would only write more.
+fn overwrites_in_place(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|statistics| matches!(statistics.f_type as u64, EXT4_MAGIC | XFS_MAGIC))
 }
 
 /// Makes a directory, and those above it.

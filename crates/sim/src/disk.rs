@@ -182,6 +182,7 @@ impl SimDisk {
                 Err(power_is_gone())
             }
             Fate::Fail(kind) => Err(kind.into()),
+            Fate::Gone => Err(power_is_gone()),
         };
         state.keep_image();
         result
@@ -249,7 +250,7 @@ impl State {
                 self.files[number].sync();
                 Ok(())
             }
-            Fate::Interrupted => Err(power_is_gone()),
+            Fate::Interrupted | Fate::Gone => Err(power_is_gone()),
             Fate::Fail(kind) => {
                 self.files[number].fail_sync();
                 Err(kind.into())
@@ -264,7 +265,7 @@ impl State {
                 self.names.sync(path);
                 Ok(())
             }
-            Fate::Interrupted => Err(power_is_gone()),
+            Fate::Interrupted | Fate::Gone => Err(power_is_gone()),
             Fate::Fail(kind) => Err(kind.into()),
         }
     }
@@ -348,6 +349,14 @@ impl DiskFile for SimFile {
         let state = self.disk.state.lock();
         check_power(&state)?;
         Ok(state.files[self.number].read(buffer, offset))
+    }
+
+    /// No operation of its own: a crash at the next one meets what is written here.
+    fn will_write(&self, offset: u64, bytes: u64) {
+        let mut state = self.disk.state.lock();
+        if !state.faults.is_stopped() {
+            state.files[self.number].write(&vec![0; bytes as usize], offset);
+        }
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<()> {

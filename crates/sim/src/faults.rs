@@ -24,6 +24,8 @@ pub(crate) enum Fate {
     Interrupted,
     /// Fail.
     Fail(io::ErrorKind),
+    /// Fail without any effect: the power is gone.
+    Gone,
 }
 
 impl Faults {
@@ -32,7 +34,7 @@ impl Faults {
         let number = self.operations;
         self.operations += 1;
         match (self.stop_at, self.fail_at.get(&number)) {
-            (Some(stop), _) if number > stop => Fate::Fail(io::ErrorKind::BrokenPipe),
+            (Some(stop), _) if number > stop => Fate::Gone,
             (Some(stop), _) if number == stop => Fate::Interrupted,
             (_, Some(kind)) => Fate::Fail(*kind),
             _ => Fate::Work,

@@ -1,6 +1,7 @@
 //! Where the log is: what is given out, what is written, what is durable.
 
 use super::Place;
+use super::ahead::Ahead;
 use super::comeback::Accepted;
 use crate::limits::SEGMENT_BYTES_MAX;
 use crate::segment_file::SegmentFile;
@@ -67,6 +68,8 @@ pub(super) struct State {
     pub(super) head: Head,
     pub(super) durable: Mark,
     pub(super) next_number: u32,
+    /// What of the head's segment is written ahead of it.
+    pub(super) ahead: Ahead,
     /// Frames that have a place and are not yet written.
     pub(super) in_flight: BTreeSet<Position>,
     /// Segments that are full and not yet synced.
@@ -92,6 +95,7 @@ impl State {
             head,
             durable,
             next_number,
+            ahead: Ahead::default(),
             in_flight: BTreeSet::new(),
             filled: Vec::new(),
             is_syncing: false,
@@ -112,6 +116,7 @@ impl State {
     pub(super) fn go_on_in(&mut self, head: Head) {
         let filled = std::mem::replace(&mut self.head, head);
         self.filled.push(filled.file);
+        self.ahead = Ahead::default();
         self.names_changed = true;
     }
 
@@ -119,6 +124,7 @@ impl State {
     pub(super) fn begin_anew(&mut self, head: Head) {
         self.durable = head.mark;
         self.head = head;
+        self.ahead = Ahead::default();
         self.filled.clear();
         self.names_changed = false;
         self.failed.clear();

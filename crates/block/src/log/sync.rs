@@ -37,6 +37,7 @@ impl Log {
     fn lead(&self, state: &mut MutexGuard<'_, State>) -> Result<()> {
         state.is_syncing = true;
         let round = Round::take(state);
+        state.write_ahead();
         while state.is_writing_below(round.goal.position) {
             self.changed.wait(state);
         }
