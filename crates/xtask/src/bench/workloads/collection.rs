@@ -52,7 +52,7 @@ fn leave_garbage(scene: &Scene) -> Result<()> {
         if number % FILES_PER_DIRECTORY == 0 {
             fs::create_dir(scene.path(&(number / FILES_PER_DIRECTORY).to_string()))?;
         }
-        fs::write(path(number), synced::content(number, FILE_BYTES))?;
+        fs::write(path(number), synced::content(FILE_BYTES))?;
     }
     scene.sync()?;
     (0..files).filter(|number| number % 3 > 0).try_for_each(|number| fs::remove_file(path(number)))?;

@@ -18,6 +18,9 @@ const FILE_BYTES: u64 = 8 << 20;
 const BARE_BYTES: u64 = 256 << 20;
 const THREADS: [u64; 2] = [1, 8];
 
+/// How often content was made.
+static CONTENTS: AtomicU64 = AtomicU64::new(0);
+
 /// What is done again and again: gets a directory of its own, and how often it was done.
 type Step = fn(&Path, u64) -> Result<()>;
 
@@ -48,8 +51,7 @@ pub(super) fn prepare(directory: &Path, threads: u64) -> Result<()> {
         fs::create_dir_all(&own)?;
         File::create(own.join("appended"))?;
         let file = File::create(own.join("overwritten"))?;
-        let bytes = content(thread, FILE_BYTES as usize);
-        file.write_all_at(&bytes, 0)?;
+        file.write_all_at(&content(FILE_BYTES as usize), 0)?;
     }
     Ok(())
 }
@@ -81,9 +83,9 @@ fn beside(directory: &Path, threads: u64, time: Duration, step: Step) -> Result<
     Ok(done.into_inner() as f64 / start.elapsed().as_secs_f64())
 }
 
-fn append(own: &Path, number: u64) -> Result<()> {
+fn append(own: &Path, _: u64) -> Result<()> {
     let file = OpenOptions::new().append(true).open(own.join("appended"))?;
-    file.write_all_at(&content(number, WRITE_BYTES), 0)?;
+    file.write_all_at(&content(WRITE_BYTES), 0)?;
     Ok(file.sync_data()?)
 }
 
@@ -91,13 +93,13 @@ fn overwrite(own: &Path, number: u64) -> Result<()> {
     let file = OpenOptions::new().write(true).open(own.join("overwritten"))?;
     // A step that has no common divisor with the number of places visits them all.
     let place = number.wrapping_mul(769) % (FILE_BYTES / WRITE_BYTES as u64);
-    file.write_all_at(&content(number, WRITE_BYTES), place * WRITE_BYTES as u64)?;
+    file.write_all_at(&content(WRITE_BYTES), place * WRITE_BYTES as u64)?;
     Ok(file.sync_data()?)
 }
 
 fn create(own: &Path, number: u64) -> Result<()> {
     let file = File::create_new(own.join(format!("file-{number}")))?;
-    file.write_all_at(&content(number, WRITE_BYTES), 0)?;
+    file.write_all_at(&content(WRITE_BYTES), 0)?;
     Ok(file.sync_all()?)
 }
 
@@ -110,18 +112,18 @@ fn bare(path: &Path, time: Duration) -> Result<f64> {
     let mut done = 0;
     while start.elapsed() < time {
         let offset = done * WRITE_BYTES as u64 % BARE_BYTES;
-        file.write_all_at(&content(done, WRITE_BYTES), offset)?;
+        file.write_all_at(&content(WRITE_BYTES), offset)?;
         fdatasync(&file)?;
         done += 1;
     }
     Ok(done as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Bytes that differ from each other and do not compress.
-pub(super) fn content(seed: u64, length: usize) -> Vec<u8> {
+/// Bytes that do not compress and were never given before: a store that keeps equal blocks once is spared nothing.
+pub(super) fn content(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&seed.to_le_bytes());
+    hasher.update(&CONTENTS.fetch_add(1, Ordering::Relaxed).to_le_bytes());
     hasher.finalize_xof().fill(&mut bytes);
     bytes
 }
