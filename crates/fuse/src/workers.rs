@@ -11,6 +11,7 @@ use crate::transport::device::Traffic;
 use crate::waiting::WaitingThreads;
 use crate::{Error, Features, Filesystem, Result, transport};
 use parking_lot::{Condvar, Mutex};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -18,6 +19,8 @@ use std::thread;
 /// What all threads of a session share.
 pub(crate) struct Workers {
     connection: Arc<Connection>,
+    /// The CPUs that the session's threads may use: one that is started by a pinned thread would stay on that one's CPU.
+    cpus: Option<CpuSet>,
     state: Mutex<State>,
     ended: Condvar,
     /// Cuts the connection when a thread fails: its requests would wait for ever.
@@ -36,6 +39,7 @@ impl Workers {
     pub(crate) fn new(filesystem: Arc<dyn Filesystem>, abort: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             connection: Arc::new(Connection::new(filesystem)),
+            cpus: sched_getaffinity(None).ok(),
             state: Mutex::default(),
             ended: Condvar::default(),
             abort: Box::new(abort),
@@ -106,7 +110,11 @@ impl Workers {
         work: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let running = self.enter();
+        let cpus = self.cpus;
         let spawned = thread::Builder::new().name(name).spawn(move || {
+            if let Some(error) = cpus.and_then(|cpus| sched_setaffinity(None, &cpus).err()) {
+                tracing::debug!(%error, "a thread stays on the CPU of who started it");
+            }
             if let Err(error) = work() {
                 running.fail(error);
             }
@@ -212,5 +220,25 @@ mod tests {
         assert!(matches!(workers.wait(), Err(Error::NoDevice)));
         assert!(workers.wait().is_ok());
         assert_eq!(aborted.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_thread_that_a_pinned_one_starts_may_run_on_all_cpus() {
+        let workers = Workers::new(Arc::new(Counting::default()), || {});
+        let all = sched_getaffinity(None).expect("the kernel tells");
+        let (tell, told) = std::sync::mpsc::channel();
+        let starter = workers.clone();
+        let pinned = thread::spawn(move || {
+            let first = (0..CpuSet::MAX_CPU).find(|&cpu| all.is_set(cpu)).expect("a CPU");
+            let mut own = CpuSet::new();
+            own.set(first);
+            sched_setaffinity(None, &own).expect("pinned");
+            starter.spawn("started".into(), move || {
+                tell.send(sched_getaffinity(None).expect("the kernel tells")).expect("the test listens");
+                Ok(())
+            })
+        });
+        pinned.join().expect("no panic").expect("a thread");
+        assert_eq!(told.recv().expect("told"), all);
     }
 }

@@ -1,6 +1,6 @@
 //! Which CPUs there are, and which thread serves which CPU's requests.
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity};
 use std::fs;
 use std::io;
 
@@ -27,13 +27,6 @@ pub(crate) fn shares(depth: usize) -> io::Result<Vec<Share>> {
     let possible = read_list("/sys/devices/system/cpu/possible")?.len();
     let online = read_list("/sys/devices/system/cpu/online")?;
     Ok(divide(possible, &online, &allowed()?, depth))
-}
-
-/// Pins the calling thread to a CPU.
-pub(crate) fn pin(cpu: usize) -> io::Result<()> {
-    let mut set = CpuSet::new();
-    set.set(cpu);
-    Ok(sched_setaffinity(None, &set)?)
 }
 
 /// How many CPUs this process may use.

@@ -9,8 +9,9 @@
 //!
 //! An answer is submitted before the next request is looked at, so a slow handler never holds back an answer that is ready.
 
-use super::cpu::{self, Share};
+use super::cpu::Share;
 use super::entry::RingEntry;
+use super::pinning::Pinning;
 use super::returns::{Answered, Returns};
 use crate::device::Device;
 use crate::dispatch::{Answer, Dispatcher};
@@ -38,14 +39,14 @@ pub(crate) struct Ring {
     live: usize,
     /// Requests that came while the entries were registered.
     early: Vec<cqueue::Entry>,
+    /// `None` if the thread has no CPU of its own.
+    pinning: Option<Pinning>,
 }
 
 impl Ring {
     /// Prepares everything on the thread that will serve: pins it, makes the ring, maps the buffers.
     pub(crate) fn new(share: &Share, device: &Device, payload_size: usize) -> io::Result<Self> {
-        if let Some(cpu) = share.cpu {
-            cpu::pin(cpu)?;
-        }
+        let pinning = share.cpu.map(Pinning::new).transpose()?;
         let queues = share.queues.iter().flat_map(|queue| std::iter::repeat_n(*queue, queue.depth));
         let entries = queues.map(|queue| RingEntry::new(queue, payload_size).map(Some));
         let entries: Vec<_> = entries.collect::<io::Result<_>>()?;
@@ -57,7 +58,7 @@ impl Ring {
             .build((entries.len() + 1).next_power_of_two() as u32)?;
         ring.submitter().register_files(&[device.as_fd().as_raw_fd()])?;
         let returns = Arc::new(Returns::new()?);
-        Ok(Self { ring, live: entries.len(), entries, returns, early: Vec::new() })
+        Ok(Self { ring, live: entries.len(), entries, returns, early: Vec::new(), pinning })
     }
 
     /// Gives all entries to the kernel. With the last queue of all threads, requests begin to come.
@@ -94,7 +95,7 @@ impl Ring {
     fn submit_and_wait(&mut self) -> io::Result<()> {
         match self.ring.submit_and_wait(1) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => Ok(()),
+            _ => self.pinning.as_mut().map_or(Ok(()), Pinning::waited),
         }
     }
 
