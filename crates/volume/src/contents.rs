@@ -6,6 +6,7 @@
 use crate::catalog::VolumeIdentity;
 use crate::data_cache::DataCache;
 use crate::limits::NODE_CACHE_BYTES;
+use crate::read_streams::ReadStreams;
 use block::{Blocks, Store};
 use seal::{SealedBlocks, VolumeKey};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub(crate) struct Contents {
     pub(crate) blocks: Arc<dyn Blocks>,
     pub(crate) nodes: Arc<Nodes>,
     pub(crate) data: DataCache,
+    pub(crate) read_streams: ReadStreams,
     /// `None` for those that are not encrypted.
     pub(crate) encryption: Option<Encryption>,
 }
@@ -52,7 +54,7 @@ impl Contents {
 
     fn over(blocks: Arc<dyn Blocks>, encryption: Option<Encryption>) -> Self {
         let nodes = Nodes::new(blocks.clone(), NODE_CACHE_BYTES);
-        Self { blocks, nodes, data: DataCache::new(), encryption }
+        Self { blocks, nodes, data: DataCache::new(), read_streams: ReadStreams::new(), encryption }
     }
 
     /// Whether they cannot be read: they are encrypted, and their key is not here.

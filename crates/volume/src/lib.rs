@@ -71,6 +71,7 @@ mod paths;
 mod pool;
 mod purge;
 mod quota;
+mod read_streams;
 mod record;
 mod recovery;
 mod rename;

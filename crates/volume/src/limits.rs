@@ -193,6 +193,15 @@ pub(crate) const NODE_CACHE_BYTES: u64 = 32 << 20;
 /// A read of more than this, in bytes, is too much work for a thread that takes requests, unless it is all in memory.
 pub(crate) const AT_HAND_BYTES_MAX: usize = 64 << 10;
 
+/// Reads of no less than this, in bytes, are looked at whether they go on where the last one ended;
+pub(crate) const STREAM_READ_BYTES_MIN: u64 = 256 << 10;
+
+/// then so many bytes ahead of them are fetched.
+pub(crate) const STREAM_AHEAD_BYTES: u64 = 2 << 20;
+
+/// Files that can be read so at once.
+pub(crate) const STREAM_SLOTS: usize = 256;
+
 /// Memory for decoded data blocks, in bytes, per pool.
 pub(crate) const DATA_CACHE_BYTES: u64 = 8 << 20;
 

@@ -34,7 +34,7 @@ impl Volume {
 
     fn read_chosen(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let found = self.choose(inode, offset, buffer.len())?;
-        self.read_stored(found, offset, buffer)
+        self.read_stored(inode, found, offset, buffer)
     }
 
     fn choose(&self, inode: Inode, offset: u64, length: usize) -> Result<(usize, Content)> {
@@ -50,7 +50,7 @@ impl View {
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     pub fn read(&self, inode: Inode, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let found = self.find_content(inode, offset, buffer.len())?;
-        self.read_stored(found, offset, buffer)
+        self.read_stored(inode, found, offset, buffer)
     }
 
     /// As [`View::read`], if the data is at hand; see [`Volume::read_at_hand`].
@@ -69,20 +69,33 @@ impl View {
         self.read_content(found, offset, buffer, &fetch)
     }
 
-    fn read_stored(&self, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    fn read_stored(&self, inode: Inode, found: (usize, Content), offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let contents = &self.contents;
         if let Content::Extents(extents) = &found.1 {
             // The first is read at once.
-            let mut said = extents.values().next().and_then(|extent| extent.source.stored_name());
-            let names = extents.values().skip(1).filter_map(|extent| extent.source.stored_name());
-            let others = names.filter(|name| said.replace(*name) != Some(*name) && !contents.data.has(name));
-            others.for_each(|name| contents.blocks.will_get(&name));
+            let first = extents.values().next().and_then(|extent| extent.source.stored_name());
+            self.announce(extents.values().skip(1), first);
+            // What is damaged ahead is for the read that gets there to say.
+            if let Some(ahead) = contents.read_streams.note(inode, offset..offset + found.0 as u64)
+                && let Ok(extents) = self.layers.extents(inode, ahead.start, ahead.end)
+            {
+                self.announce(extents.values(), None);
+            }
         }
         let fetch = |name: &Name, offset, place: &mut [u8]| {
             contents.data.read(&*contents.blocks, name, offset, place, Patience::Unlimited)
         };
         let read = self.read_content(found, offset, buffer, &fetch);
         read.map(|length| length.expect("the store has a block or says why not"))
+    }
+
+    /// Tells the store of blocks that will be read soon, but for those that lie in memory. Extents that follow on each other often lie in
+    /// one block.
+    fn announce<'a>(&self, extents: impl Iterator<Item = &'a Extent>, mut said: Option<Name>) {
+        let contents = &self.contents;
+        let names = extents.filter_map(|extent| extent.source.stored_name());
+        let others = names.filter(|name| said.replace(*name) != Some(*name) && !contents.data.has(name));
+        others.for_each(|name| contents.blocks.will_get(&name));
     }
 
     /// Where up to `length` bytes of a file are to be had, and how many there are.
