@@ -2,38 +2,55 @@
 //!
 //! An answer is fastest where the request was made: no other CPU has to be woken. But a program that keeps its CPU busy while it
 //! waits, as io_uring does when it reads through the page cache, leaves a pinned thread to stand in line while other CPUs idle. So
-//! the thread looks, every so many waits, at how long it stood in line, and if that is long it may run anywhere for a while.
+//! the thread looks now and then at how long it stood in line. If that is long, and the machine has idled meanwhile, it may run
+//! anywhere for a while.
 //!
 //! Invariant: what is pinned is the calling thread, so a `Pinning` stays on the thread that made it.
 
+use rustix::param::clock_ticks_per_second;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-/// How many waits there are between two looks: some milliseconds for a thread that has much to do.
-const WAITS_PER_LOOK: u32 = 256;
+/// How many waits there are at least between two looks.
+const WAITS_PER_LOOK: u32 = 64;
+
+/// How much time there is at least between two looks: the machine counts idle time in steps of a tenth of it.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a thread may run anywhere before it is tried at home again.
-const RELEASED_FOR: Duration = Duration::from_secs(1);
+const RELEASED_FOR: Duration = Duration::from_secs(2);
 
 /// A thread and its CPU.
 pub(crate) struct Pinning {
     home: CpuSet,
     anywhere: CpuSet,
-    /// What the scheduler counts of this thread; `None` where it counts nothing.
-    counts: Option<File>,
+    /// What the scheduler counts of this thread, and of the machine; `None` where it counts nothing.
+    counts: Option<Counts>,
     waits: u32,
+    looked: Instant,
     place: Place,
 }
 
 /// Where the thread may run.
+#[derive(Debug)]
 enum Place {
-    /// On its CPU; with what the scheduler had counted at the last look.
-    Home(Times),
+    /// On its CPU.
+    Home {
+        /// Its times at the last look.
+        times: Times,
+        /// How long the machine had idled then, if the thread was crowded.
+        idled: Option<Duration>,
+    },
     /// Anywhere until then.
     Anywhere(Instant),
+}
+
+struct Counts {
+    thread: File,
+    machine: File,
 }
 
 /// Nanoseconds since the thread began.
@@ -51,10 +68,10 @@ impl Pinning {
         let mut home = CpuSet::new();
         home.set(cpu);
         sched_setaffinity(None, &home)?;
-        let counts = File::open("/proc/thread-self/schedstat").ok();
-        let mut pinning = Self { home, anywhere, counts, waits: 0, place: Place::Home(Times::default()) };
-        pinning.place = Place::Home(pinning.times().unwrap_or_default());
-        Ok(pinning)
+        let counts = Counts::open();
+        let times = counts.as_ref().and_then(Counts::times).unwrap_or_default();
+        let place = Place::Home { times, idled: None };
+        Ok(Self { home, anywhere, counts, waits: 0, looked: Instant::now(), place })
     }
 
     /// To be called each time the thread waited.
@@ -64,30 +81,52 @@ impl Pinning {
             return Ok(());
         }
         self.waits = 0;
-        self.look()
+        let now = Instant::now();
+        let since = now - self.looked;
+        if since < LOOK_INTERVAL {
+            return Ok(());
+        }
+        self.looked = now;
+        self.look(now, since)
     }
 
-    fn look(&mut self) -> io::Result<()> {
-        let Some(now) = self.times() else { return Ok(()) };
-        match self.place {
-            Place::Home(before) if now.is_crowded_since(before) => {
-                sched_setaffinity(None, &self.anywhere)?;
-                self.place = Place::Anywhere(Instant::now() + RELEASED_FOR);
-            }
-            Place::Anywhere(until) if Instant::now() < until => {}
+    fn look(&mut self, now: Instant, since: Duration) -> io::Result<()> {
+        let Some(counts) = &self.counts else { return Ok(()) };
+        let times = counts.times().unwrap_or_default();
+        self.place = match self.place {
+            Place::Anywhere(until) if now < until => return Ok(()),
             Place::Anywhere(_) => {
                 sched_setaffinity(None, &self.home)?;
-                self.place = Place::Home(now);
+                Place::Home { times, idled: None }
             }
-            Place::Home(_) => self.place = Place::Home(now),
-        }
+            Place::Home { times: before, idled: before_idled } => {
+                let idled = if times.is_crowded_since(before) { counts.idled() } else { None };
+                if is_idle_enough(before_idled, idled, since) {
+                    sched_setaffinity(None, &self.anywhere)?;
+                    Place::Anywhere(now + RELEASED_FOR)
+                } else {
+                    Place::Home { times, idled }
+                }
+            }
+        };
         Ok(())
+    }
+}
+
+impl Counts {
+    fn open() -> Option<Self> {
+        let open = |path| File::open(path).ok();
+        Some(Self { thread: open("/proc/thread-self/schedstat")?, machine: open("/proc/stat")? })
     }
 
     fn times(&self) -> Option<Times> {
-        let mut text = [0; 96];
-        let length = self.counts.as_ref()?.read_at(&mut text, 0).ok()?;
-        Times::parse(std::str::from_utf8(&text[..length]).ok()?)
+        Times::parse(&read_start(&self.thread)?)
+    }
+
+    /// How long all CPUs together have idled, whether or not a disk was waited for.
+    fn idled(&self) -> Option<Duration> {
+        parse_idle_ticks(&read_start(&self.machine)?)
+            .map(|ticks| Duration::from_millis(ticks * 1000 / clock_ticks_per_second()))
     }
 }
 
@@ -103,6 +142,25 @@ impl Times {
         let stood_in_line = self.stood_in_line.saturating_sub(before.stood_in_line);
         stood_in_line.saturating_mul(2) >= self.ran.saturating_sub(before.ran).max(1)
     }
+}
+
+/// Whether the machine has idled between two looks for as long as a CPU that idles a quarter of the time.
+fn is_idle_enough(before: Option<Duration>, now: Option<Duration>, since: Duration) -> bool {
+    let (Some(before), Some(now)) = (before, now) else { return false };
+    now.saturating_sub(before) >= since / 4
+}
+
+/// Parses how long the CPUs of a `/proc/stat` have idled, in clock ticks.
+fn parse_idle_ticks(text: &str) -> Option<u64> {
+    let mut numbers = text.strip_prefix("cpu ")?.split_ascii_whitespace().skip(3).map(str::parse::<u64>);
+    Some(numbers.next()?.ok()? + numbers.next()?.ok()?)
+}
+
+/// What a file of the kernel's begins with.
+fn read_start(file: &File) -> Option<String> {
+    let mut text = [0; 160];
+    let length = file.read_at(&mut text, 0).ok()?;
+    Some(String::from_utf8_lossy(&text[..length]).into_owned())
 }
 
 #[cfg(test)]
@@ -126,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn idle_time_counts_with_and_without_a_disk_that_is_waited_for() {
+        assert_eq!(parse_idle_ticks("cpu  1 2 3 40 50 6 7 8 9 0\ncpu0 1 2 3 4"), Some(90));
+        assert_eq!(parse_idle_ticks("cpu  1 2 3"), None);
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert!(is_idle_enough(seconds(10), seconds(11), Duration::from_secs(4)));
+        assert!(!is_idle_enough(seconds(10), seconds(11), Duration::from_secs(5)));
+        assert!(!is_idle_enough(None, seconds(11), Duration::from_secs(1)));
+    }
+
+    #[test]
     fn half_as_long_in_line_as_at_work_is_a_crowd() {
         let before = Times { ran: 1000, stood_in_line: 500 };
         let after = |ran: u64, stood_in_line: u64| Times { ran: 1000 + ran, stood_in_line: 500 + stood_in_line };
@@ -135,33 +203,39 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_cpu_is_taken_may_run_anywhere_and_goes_home_again() {
-        let (cpu, is_over) = (first_cpu(), AtomicBool::new(false));
+    fn a_thread_whose_cpu_is_taken_while_others_idle_may_run_anywhere_and_goes_home_again() {
+        let all = sched_getaffinity(None).expect("the kernel tells");
+        let taken = AtomicBool::new(true);
         thread::scope(|scope| {
             scope.spawn(|| {
-                let _pinned = Pinning::new(cpu).expect("pinned");
-                while !is_over.load(Ordering::Relaxed) {
+                let _pinned = Pinning::new(first_cpu()).expect("pinned");
+                while taken.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
                 }
             });
-            let own = scope.spawn(|| {
-                let all = sched_getaffinity(None).expect("the kernel tells");
-                let mut pinning = Pinning::new(cpu).expect("pinned");
+            scope.spawn(|| {
+                let mut pinning = Pinning::new(first_cpu()).expect("pinned");
+                let look = |pinning: &mut Pinning| {
+                    let start = Instant::now();
+                    while start.elapsed() < LOOK_INTERVAL {
+                        std::hint::spin_loop();
+                    }
+                    // Whether other CPUs idle is up to the machine.
+                    if let Place::Home { idled: Some(idled), .. } = &mut pinning.place {
+                        *idled = Duration::ZERO;
+                    }
+                    pinning.look(Instant::now(), LOOK_INTERVAL).expect("the thread may move");
+                };
                 let start = Instant::now();
-                while matches!(pinning.place, Place::Home(_)) && start.elapsed() < PATIENCE {
-                    pinning.waited().expect("the thread may move");
+                while matches!(pinning.place, Place::Home { .. }) && start.elapsed() < PATIENCE {
+                    look(&mut pinning);
                 }
-                let released = sched_getaffinity(None).expect("the kernel tells");
-                is_over.store(true, Ordering::Relaxed);
-                while matches!(pinning.place, Place::Anywhere(_)) && start.elapsed() < PATIENCE {
-                    pinning.waited().expect("the thread may move");
-                }
-                let back = sched_getaffinity(None).expect("the kernel tells");
-                (all, released, back)
+                taken.store(false, Ordering::Relaxed);
+                assert_eq!(sched_getaffinity(None).expect("the kernel tells"), all);
+                pinning.place = Place::Anywhere(Instant::now());
+                look(&mut pinning);
+                assert_eq!(sched_getaffinity(None).expect("the kernel tells"), pinning.home);
             });
-            let (all, released, back) = own.join().expect("no panic");
-            assert_eq!(released, all);
-            assert!(back.is_set(cpu) && back.count() == 1, "at home again");
         });
     }
 }
