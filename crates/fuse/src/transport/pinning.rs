@@ -75,42 +75,42 @@ impl Pinning {
     }
 
     /// To be called each time the thread waited.
-    pub(crate) fn waited(&mut self) -> io::Result<()> {
+    pub(crate) fn waited(&mut self) {
         self.waits += 1;
         if self.waits < WAITS_PER_LOOK {
-            return Ok(());
+            return;
         }
         self.waits = 0;
         let now = Instant::now();
         let since = now - self.looked;
-        if since < LOOK_INTERVAL {
-            return Ok(());
+        if since >= LOOK_INTERVAL {
+            self.looked = now;
+            self.look(now, since);
         }
-        self.looked = now;
-        self.look(now, since)
     }
 
-    fn look(&mut self, now: Instant, since: Duration) -> io::Result<()> {
-        let Some(counts) = &self.counts else { return Ok(()) };
+    fn look(&mut self, now: Instant, since: Duration) {
+        let Some(counts) = &self.counts else { return };
         let times = counts.times().unwrap_or_default();
         self.place = match self.place {
-            Place::Anywhere(until) if now < until => return Ok(()),
-            Place::Anywhere(_) => {
-                sched_setaffinity(None, &self.home)?;
-                Place::Home { times, idled: None }
-            }
+            Place::Anywhere(until) if now < until => return,
+            Place::Anywhere(_) if moved(&self.home) => Place::Home { times, idled: None },
+            Place::Anywhere(_) => Place::Anywhere(now + RELEASED_FOR),
             Place::Home { times: before, idled: before_idled } => {
                 let idled = if times.is_crowded_since(before) { counts.idled() } else { None };
-                if is_idle_enough(before_idled, idled, since) {
-                    sched_setaffinity(None, &self.anywhere)?;
+                if is_idle_enough(before_idled, idled, since) && moved(&self.anywhere) {
                     Place::Anywhere(now + RELEASED_FOR)
                 } else {
                     Place::Home { times, idled }
                 }
             }
         };
-        Ok(())
     }
+}
+
+/// Lets the calling thread run on these CPUs; false if it stays where it was: they may be offline by now, or not allowed any more.
+fn moved(cpus: &CpuSet) -> bool {
+    sched_setaffinity(None, cpus).inspect_err(|error| tracing::debug!(%error, "a thread stays on its CPUs")).is_ok()
 }
 
 impl Counts {
@@ -203,6 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_whose_cpu_is_gone_goes_on_elsewhere() {
+        let all = sched_getaffinity(None).expect("the kernel tells");
+        thread::spawn(move || {
+            let mut pinning = Pinning::new(first_cpu()).expect("pinned");
+            pinning.place = Place::Anywhere(Instant::now());
+            assert!(moved(&all));
+            // No CPU at all: the kernel refuses that as it refuses one that is offline.
+            pinning.home = CpuSet::new();
+            pinning.look(Instant::now(), LOOK_INTERVAL);
+            assert!(matches!(pinning.place, Place::Anywhere(until) if until > Instant::now()));
+            assert_eq!(sched_getaffinity(None).expect("the kernel tells"), all);
+        })
+        .join()
+        .expect("no panic");
+    }
+
+    #[test]
     fn a_thread_whose_cpu_is_taken_while_others_idle_may_run_anywhere_and_goes_home_again() {
         let all = sched_getaffinity(None).expect("the kernel tells");
         let taken = AtomicBool::new(true);
@@ -224,7 +241,7 @@ mod tests {
                     if let Place::Home { idled: Some(idled), .. } = &mut pinning.place {
                         *idled = Duration::ZERO;
                     }
-                    pinning.look(Instant::now(), LOOK_INTERVAL).expect("the thread may move");
+                    pinning.look(Instant::now(), LOOK_INTERVAL);
                 };
                 let start = Instant::now();
                 while matches!(pinning.place, Place::Home { .. }) && start.elapsed() < PATIENCE {

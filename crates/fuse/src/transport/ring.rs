@@ -93,9 +93,13 @@ impl Ring {
     }
 
     fn submit_and_wait(&mut self) -> io::Result<()> {
-        match self.ring.submit_and_wait(1) {
+        let waited = self.ring.submit_and_wait(1);
+        if let Some(pinning) = &mut self.pinning {
+            pinning.waited();
+        }
+        match waited {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => self.pinning.as_mut().map_or(Ok(()), Pinning::waited),
+            _ => Ok(()),
         }
     }
 
